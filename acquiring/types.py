@@ -1,0 +1,172 @@
+"""What passes through the acquirer port: frozen values in money's own words, no model and no vendor's noun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from moneyed import Money
+
+
+class Status(StrEnum):
+    """What an acquirer said of a charge or a refund.
+
+    `UNKNOWN` is an answer too: the request may have left and nothing that can be believed came back.
+    `AUTHORIZED` is a two-stage acquirer's "held, not taken".
+    `CANCELLED` is a page closed or a hold released before money moved.
+    """
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    PENDING = "pending"
+    AUTHORIZED = "authorized"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Decline(StrEnum):
+    """Why money did not move, in terms of what to do next."""
+
+    RETRY_LATER = "retry_later"
+    ANOTHER_CARD = "another_card"
+    CUSTOMER_ACTION = "customer_action"
+    STOP = "stop"
+    OUR_FAULT = "our_fault"
+    NOT_SENT = "not_sent"  # the acquirer certainly never saw the request
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as we may keep it: the acquirer's token and what a customer recognises. Never a number."""
+
+    token: str = field(repr=False)
+    mask: str
+    brand: str
+    exp_month: int
+    exp_year: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """An order to collect money. `our_id` is the idempotency key of every try of it.
+
+    `token` is set when the customer is absent; `return_url` when present.
+    """
+
+    our_id: str
+    amount: Money
+    description: str
+    customer_id: str
+    customer_email: str
+    return_url: str = ""
+    token: str = field(default="", repr=False)
+    save_card: bool = False
+    capture: bool = True
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """An order to return money of one payment. `our_id` is the idempotency key of every try of it."""
+
+    our_id: str
+    payment_our_id: str
+    payment_reference: str
+    amount: Money
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of one charge or refund after asking.
+
+    `reference` is the acquirer's own id. `absent` (only with UNKNOWN) says that the acquirer answered, and knows
+    no such operation. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome.
+    `raw` is the acquirer's answer with every secret removed.
+    """
+
+    status: Status
+    reference: str = ""
+    our_id: str = ""
+    amount: Money | None = None
+    refunded: Money | None = None
+    redirect_url: str = ""
+    widget: Mapping[str, Any] = field(default_factory=dict)
+    card: Card | None = None
+    decline: Decline | None = None
+    code: str = ""
+    message: str = ""
+    absent: bool = False
+    retry_after: datetime | None = None
+    occurred_at: datetime | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def unknown(cls, message: str) -> Outcome:
+        """Nobody can say yet whether money moved."""
+        return cls(Status.UNKNOWN, message=message)
+
+    @classmethod
+    def not_sent(cls, message: str) -> Outcome:
+        """The acquirer certainly never saw the request; another try or another acquirer is safe."""
+        return cls(Status.FAILED, decline=Decline.NOT_SENT, code="not_sent", message=message)
+
+    @classmethod
+    def not_found(cls) -> Outcome:
+        """The acquirer answered a lookup, and knows no such operation."""
+        return cls(Status.UNKNOWN, absent=True, message="the acquirer knows no such operation")
+
+
+class Subject(StrEnum):
+    """What a callback or a statement line speaks of."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A verified callback, translated.
+
+    `dedupe_key` is equal for two deliveries of one notice. Where `trusted` is False the acquirer does not sign:
+    the notice is only a doorbell, and `fetch` tells the truth.
+    """
+
+    dedupe_key: str
+    subject: Subject
+    kind: str
+    outcome: Outcome
+    trusted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One operation in an acquirer's registry of a day. `payment_reference` is set for refunds."""
+
+    subject: Subject
+    outcome: Outcome
+    payment_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an acquirer expects to read after a callback."""
+
+    status: int = 200
+    body: bytes = b'{"ok": true}'
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised."""
+
+    currencies: frozenset[str]
+    idempotency_window: timedelta
+    saved_cards: bool = False
+    two_stage: bool = False
+    partial_refund: bool = True
+    receipts: bool = False

@@ -1,0 +1,222 @@
+"""Settings come from the environment; a value that production cannot do without stops the start with its name.
+
+With DEBUG on (what script/server and script/test set) every value has a default that fits a laptop.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+DEBUG = env.bool("DEBUG", default=False)
+
+
+def required(name: str, laptop: str) -> str:
+    """The variable `name`; its `laptop` value only where DEBUG is on. Raises ImproperlyConfigured otherwise."""
+    value = env.str(name, default=laptop if DEBUG else "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} must be set in the environment (or DEBUG=1 for a laptop)")
+    return value
+
+
+# --- Web ---------------------------------------------------------------------------------------------------------
+SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
+PUBLIC_URL = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # bytes; a callback or a form is a few kilobytes
+
+ROOT_URLCONF = "billing_project.urls"
+WSGI_APPLICATION = "billing_project.wsgi.application"
+APPEND_SLASH = False  # the API takes both forms; see urls.py
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "django_celery_beat",
+    "accounts",
+    "billing",
+    "subscriptions",
+    "notifications",
+]
+
+MIDDLEWARE = [
+    "billing_project.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- People ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "account"
+LOGOUT_REDIRECT_URL = "plans"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- Database ----------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.db_url_config(required("DATABASE_URL", "postgres://postgres@127.0.0.1:15432/boxoffice"))}
+DATABASES["default"].update(
+    ENGINE="django.db.backends.postgresql",
+    # A pool instead of a connection per request; the health check outlives a restart of PostgreSQL.
+    CONN_MAX_AGE=0,
+    CONN_HEALTH_CHECKS=True,
+    OPTIONS={
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 10},
+        "connect_timeout": 5,
+        # A verb's transaction takes milliseconds; what idles longer holds locks for nobody.
+        "options": "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=15000",
+    },
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Celery: a wake-up call, never the record of work -------------------------------------------------------------
+CELERY_BROKER_URL = required("BROKER_URL", "redis://127.0.0.1:16379/0")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TIMEZONE = "UTC"
+# A lost broker must not hold up the page that wakes it: one short try, then the sweep does the work.
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
+
+# --- Time and language --------------------------------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = "Europe/Moscow"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+
+# --- Files ----------------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Mail -----------------------------------------------------------------------------------------------------------
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_FILE_PATH = env.str("EMAIL_FILE_PATH", default=str(BASE_DIR / ".var" / "mail"))
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Boxoffice <billing@boxoffice.example>")
+
+# --- API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["billing.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "billing.api.problems.handle",
+    "DEFAULT_THROTTLE_RATES": {"auth": env.str("AUTH_RATE", default="30/min")},
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "USER_ID_CLAIM": "user_id",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Boxoffice",
+    "DESCRIPTION": "Subscription billing for an online cinema.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# --- Acquirers: the only list of them in the project ----------------------------------------------------------------
+# A name, the class, and the class's own arguments. The first is the default for a new checkout.
+ACQUIRERS = {
+    "sandbox": {
+        "backend": "acquiring.backends.sandbox.Sandbox",
+        "options": {
+            "url": required("BANK_API_URL", "http://127.0.0.1:8010"),
+            "merchant": required("BANK_MERCHANT", "boxoffice"),
+            "secret": required("BANK_SECRET", "laptop-bank-secret"),
+            # Several while a secret is being changed: the first signs, all verify.
+            "callback_secrets": env.list("BANK_CALLBACK_SECRETS", default=["laptop-callback-secret"] if DEBUG else []),
+            "callback_url": f"{PUBLIC_URL}/api/v1/callbacks/sandbox",
+            "timeout": env.float("BANK_TIMEOUT", default=10.0),  # seconds for an answer
+        },
+    },
+}
+# Card tokens are encrypted with the first key and read with any of them: put a new key first to rotate.
+TOKEN_KEYS = env.list("TOKEN_KEYS", default=["bGFwdG9wLW9ubHktdG9rZW4ta2V5LTMyLWJ5dGVzISE="] if DEBUG else [])
+if not TOKEN_KEYS:
+    raise ImproperlyConfigured("TOKEN_KEYS must hold at least one Fernet key (comma-separated)")
+
+# --- Billing rules ---------------------------------------------------------------------------------------------------
+COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
+CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
+
+# --- Logs --------------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "billing_project.request_id.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
