@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from billing.events import request_id
+from billing.context import request_id
 
 _GOOD = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
