@@ -1,0 +1,26 @@
+"""Runs inside Django, in one process because each start of Django takes seconds: migrations, then demo data."""
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+import django
+from django.core.management import call_command
+from django.db import OperationalError, connection
+
+
+def main() -> int:
+    django.setup()
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        where = urlsplit(os.environ["DATABASE_URL"])
+        print(f"DATABASE_URL: PostgreSQL on {where.hostname}:{where.port or 5432} refuses: {error}", file=sys.stderr)
+        return 1
+    call_command("migrate", verbosity=0, interactive=False)
+    call_command("demo")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
