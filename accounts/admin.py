@@ -3,6 +3,8 @@
 Apps above this one show what they know about a person here by calling `UserAdmin.extend(...)` in their own admin.py.
 """
 
+from __future__ import annotations
+
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any

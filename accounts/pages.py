@@ -46,7 +46,7 @@ class LogIn(ThrottledPosts, auth.LoginView):
         return {**super().get_initial(), "username": self.request.session.get(SIGNUP_EMAIL, "")}
 
 
-class SignUp(ThrottledPosts, FormView[SignUpForm]):
+class SignUp(ThrottledPosts, FormView):
     """Sign up; the answer is the same whether the e-mail is new or known."""
 
     template_name = "accounts/signup.html"
