@@ -1,0 +1,137 @@
+"""Callbacks: verify, store, answer at once; then act. Kept for ever, acted on once, parked when they make no sense."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from acquiring import registry
+from acquiring.base import BadCallback
+from acquiring.types import Notice, Reply, Subject
+from billing import payments, refunds, settlement, sweeps, wake
+from billing.errors import Invalid, NotFound
+from billing.models import Callback, Payment, Refund
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=1)
+BACK_OFF = tuple(timedelta(seconds=s) for s in (1, 5, 30, 120, 600, 3600))
+PARK_AFTER = 10  # attempts
+PRIVATE_HEADERS = {"authorization", "cookie"}
+
+
+def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Reply:
+    """Verifies and stores a callback, once however often it comes. Returns what the acquirer expects to read.
+
+    Raises NotFound `unknown_acquirer`; Invalid `bad_callback` for a forged, unsigned or unreadable one (nothing kept).
+    """
+    try:
+        backend = registry.get(acquirer)
+    except registry.UnknownAcquirer:
+        raise NotFound("There is no such acquirer.", "unknown_acquirer") from None
+    headers = {name.lower(): value for name, value in headers.items()}
+    try:
+        notice = backend.parse(kind, headers, body)
+    except BadCallback as error:
+        log.warning("bad callback for %s: %s", acquirer, error)
+        raise Invalid("This is not a callback of that acquirer.", "bad_callback") from None
+    with transaction.atomic():
+        _, new = Callback.objects.get_or_create(
+            acquirer=acquirer,
+            dedupe_key=notice.dedupe_key,
+            defaults={
+                "kind": notice.kind,
+                "headers": {k: v for k, v in headers.items() if k not in PRIVATE_HEADERS} | {":kind": kind},
+                "body": body.decode(),
+                "next_attempt_at": at,
+                "received_at": at,
+            },
+        )
+        if new:
+            wake.after_commit("billing.tasks.process_callbacks")
+    return backend.reply(notice, True)
+
+
+def process_due(*, at: datetime, limit: int = 50) -> int:
+    """Acts on the stored callbacks that are due at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Callback.objects.filter(status=Callback.Status.RECEIVED),
+        "next_attempt_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+        counter="attempts",
+    )
+    sweeps.each(rows, lambda pk: process(pk, at=at))
+    return len(rows)
+
+
+def process(callback_id: int, *, at: datetime) -> Callback:
+    """Acts on one stored callback. What it tells is applied idempotently, so dying half-way costs nothing."""
+    callback = Callback.objects.get(pk=callback_id)
+    if callback.status == Callback.Status.PROCESSED:
+        return callback
+    try:
+        notice = registry.get(callback.acquirer).parse(
+            callback.headers.get(":kind", ""), callback.headers, callback.body.encode()
+        )
+        trouble = _act(callback, notice, at)
+    except Exception as error:
+        log.exception("callback %s failed", callback.pk)
+        callback.note = f"{type(error).__name__}: {error}"[:2000]
+        callback.next_attempt_at = at + sweeps.back_off(callback.attempts - 1, *BACK_OFF)
+        if callback.attempts >= PARK_AFTER:
+            callback.status = Callback.Status.PARKED
+    else:
+        callback.status = Callback.Status.PARKED if trouble else Callback.Status.PROCESSED
+        callback.note, callback.processed_at = trouble, at
+    callback.save(
+        update_fields=["status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id"],
+    )
+    return callback
+
+
+def retry(callback_id: int, *, at: datetime) -> Callback:
+    """Acts on a parked callback again."""
+    Callback.objects.filter(pk=callback_id, status=Callback.Status.PARKED).update(
+        status=Callback.Status.RECEIVED, attempts=1, next_attempt_at=at
+    )
+    return process(callback_id, at=at)
+
+
+def _act(callback: Callback, notice: Notice, at: datetime) -> str:
+    """Applies a notice. Returns why it must be parked, or nothing."""
+    if notice.subject == Subject.REFUND:
+        return _act_on_refund(callback, notice, at)
+    payment = Payment.objects.filter(pk=_uuid(notice.outcome.our_id), acquirer=callback.acquirer).first()
+    if payment is None:
+        return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
+    callback.subject_type, callback.subject_id = Payment.noun, payment.pk
+    if notice.trusted:
+        payment = settlement.apply(payment.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
+    else:
+        payment = payments.check(payment.pk, at=at)
+    return payment.parked
+
+
+def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
+    refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
+    if refund is None:
+        return f"{callback.acquirer} speaks of a refund that we did not make: {notice.outcome.our_id or 'no id'}."
+    callback.subject_type, callback.subject_id = Refund.noun, refund.pk
+    if notice.trusted:
+        refund = refunds.apply(refund.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
+    else:
+        refund = refunds.check(refund.pk, at=at)
+    return "" if refund.status == Refund.Status.FAILED else refund.parked
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

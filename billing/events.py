@@ -1,0 +1,148 @@
+"""The event spine: facts are written with what they tell of, and handed to each handler exactly once in effect."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from billing import sweeps, wake
+from billing.context import request_id
+from billing.models import Delivery, Event
+from billing.models.state import StatefulModel
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Event", "change", "deliver", "deliver_due", "emit", "on", "retry"]
+
+Handler = Callable[[Event], None]
+
+LEASE = timedelta(minutes=1)
+BACK_OFF = tuple(timedelta(seconds=s) for s in (1, 5, 15, 60, 300, 900, 3600))
+PARK_AFTER = 12  # attempts
+
+_handlers: dict[str, dict[str, Handler]] = defaultdict(dict)
+
+
+def on(*kinds: str) -> Callable[[Handler], Handler]:
+    """Registers a handler of events of these kinds.
+
+    It runs after the commit, in a transaction of its own, at least once: it must be idempotent (a state machine's
+    guard or a unique key) and must not call out to the network.
+    """
+
+    def register(handler: Handler) -> Handler:
+        for kind in kinds:
+            _handlers[kind][f"{handler.__module__}.{handler.__qualname__}"] = handler
+        return handler
+
+    return register
+
+
+def emit(
+    kind: str,
+    row: Any,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    from_state: str = "",
+    to_state: str = "",
+    data: dict[str, Any] | None = None,
+) -> Event:
+    """Writes the event `kind` of `row`, and a delivery for each handler. Call it in the fact's own transaction."""
+    event = Event.objects.create(
+        kind=kind,
+        subject_type=row.noun,
+        subject_id=row.pk,
+        from_state=from_state,
+        to_state=to_state,
+        actor=actor,
+        reason=reason,
+        user_id=row.customer_id,
+        data=data or {},
+        request_id=request_id.get(),
+        at=at,
+    )
+    handlers = _handlers.get(kind, ())
+    if handlers:
+        Delivery.objects.bulk_create(
+            [Delivery(event=event, handler=name, next_attempt_at=at) for name in handlers],
+        )
+        wake.after_commit("billing.tasks.deliver_events")
+    return event
+
+
+def change(
+    row: StatefulModel,
+    transition: Callable[[], None],
+    *,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    save: Iterable[str] = (),
+    data: dict[str, Any] | None = None,
+) -> Event:
+    """Makes one transition of a locked row, saves it (and the fields of `save`) by name, and tells it as an event.
+
+    Raises django_fsm.TransitionNotAllowed.
+    """
+    before = row.status
+    transition()
+    row.save(update_fields=["status", "updated_at", *save])
+    return emit(
+        row.event_kind, row, actor=actor, at=at, reason=reason, from_state=before, to_state=row.status, data=data
+    )
+
+
+def deliver_due(*, at: datetime, limit: int = 200) -> int:
+    """Hands over the events that are due at `at`. Returns how many deliveries were taken up."""
+    rows = sweeps.claim(
+        Delivery.objects.filter(status=Delivery.Status.DUE),
+        "next_attempt_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+        counter="attempts",
+    )
+    sweeps.each(rows, lambda pk: deliver(pk, at=at))
+    return len(rows)
+
+
+def deliver(delivery_id: int, *, at: datetime) -> None:
+    """Hands one event to one handler. A handler that fails is tried again with back-off, then parked."""
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update(of=("self",)).select_related("event").get(pk=delivery_id)
+        if delivery.status != Delivery.Status.DUE:
+            return
+        try:
+            with transaction.atomic():
+                _handlers[delivery.event.kind][delivery.handler](delivery.event)
+        except Exception as error:
+            log.exception("event %s: %s failed", delivery.event_id, delivery.handler)
+            _failed(delivery, error, at)
+        else:
+            delivery.status, delivery.done_at, delivery.error = Delivery.Status.DONE, at, ""
+        delivery.save(update_fields=["status", "done_at", "error", "next_attempt_at"])
+
+
+def retry(delivery_id: int, *, at: datetime) -> Delivery:
+    """Takes a parked delivery up again, from the first attempt."""
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+        if delivery.status == Delivery.Status.PARKED:
+            delivery.status, delivery.attempts, delivery.next_attempt_at = Delivery.Status.DUE, 0, at
+            delivery.save(update_fields=["status", "attempts", "next_attempt_at"])
+            wake.after_commit("billing.tasks.deliver_events")
+    return delivery
+
+
+def _failed(delivery: Delivery, error: Exception, at: datetime) -> None:
+    delivery.error = f"{type(error).__name__}: {error}"[:2000]
+    delivery.next_attempt_at = at + sweeps.back_off(delivery.attempts - 1, *BACK_OFF)
+    if delivery.attempts >= PARK_AFTER:
+        delivery.status = Delivery.Status.PARKED

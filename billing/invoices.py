@@ -1,0 +1,116 @@
+"""Invoices: issue, mark paid, void. Closing one that has a live payment needs the acquirer: see checkouts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from moneyed import Money
+
+from billing import events, money
+from billing.errors import Conflict, NotFound
+from billing.models import Account, Invoice, InvoiceLine, Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an invoice to be. `product` is a code ("plan:year"), `description` what the customer reads."""
+
+    product: str
+    description: str
+    unit_price: Money
+    quantity: int = 1
+    discount: Money | None = None
+
+    @property
+    def amount(self) -> Money:
+        total: Money = self.unit_price * self.quantity
+        return total - self.discount if self.discount is not None else total
+
+
+def issue(
+    *,
+    user_id: uuid.UUID,
+    lines: Sequence[Line],
+    account: Account,
+    purpose: str,
+    actor: str,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> Invoice:
+    """Issues an open invoice over the sum of `lines`; its payment will be booked to `account`.
+
+    Unpaid at `expires_at`, it is voided by a sweep. Raises IntegrityError for lines that do not add up.
+    """
+    total = sum((line.amount for line in lines[1:]), start=lines[0].amount)
+    with transaction.atomic():
+        invoice = Invoice.objects.create(
+            user_id=user_id,
+            purpose=purpose,
+            account=account,
+            total=money.to_minor(total),
+            currency=total.currency.code,
+            expires_at=expires_at,
+            next_sweep_at=expires_at,
+            created_at=at,
+        )
+        invoice.refresh_from_db(fields=["number"])
+        InvoiceLine.objects.bulk_create(_row(invoice, position, line) for position, line in enumerate(lines, 1))
+        events.change(invoice, invoice.issue, actor=actor, at=at, data={"total": money.plain(total)})
+    return invoice
+
+
+def lock(invoice_id: uuid.UUID) -> Invoice:
+    """The invoice, locked until the end of the transaction. Raises NotFound."""
+    try:
+        return Invoice.objects.select_for_update(of=("self",)).select_related("account").get(pk=invoice_id)
+    except Invoice.DoesNotExist:
+        raise NotFound("There is no such invoice.", "invoice_not_found") from None
+
+
+def paid(invoice: Invoice, payment: Payment, *, actor: str, at: datetime) -> None:
+    """Marks a locked open invoice as paid by `payment`."""
+    invoice.paid_at = at
+    invoice.next_sweep_at = None
+    events.change(
+        invoice,
+        invoice.pay,
+        actor=actor,
+        at=at,
+        save=["paid_at", "next_sweep_at"],
+        data={"payment": str(payment.pk)},
+    )
+
+
+def void(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Invoice:
+    """Voids an invoice that nobody has paid and nobody is paying. A void one stays as it is.
+
+    Raises Conflict: `invoice_paid`, `payment_in_progress`; NotFound.
+    """
+    with transaction.atomic():
+        invoice = lock(invoice_id)
+        if invoice.status == Invoice.Status.VOID:
+            return invoice
+        if invoice.status not in (Invoice.Status.DRAFT, Invoice.Status.OPEN):
+            raise Conflict("The invoice is closed already; money is given back by a refund.", "invoice_paid")
+        if invoice.payments.filter(status__in=Payment.LIVE).exists():
+            raise Conflict("A payment of this invoice is in progress.", "payment_in_progress")
+        invoice.next_sweep_at = None
+        events.change(invoice, invoice.void, actor=actor, at=at, reason=reason, save=["next_sweep_at"])
+    return invoice
+
+
+def _row(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
+    return InvoiceLine(
+        invoice=invoice,
+        position=position,
+        product=line.product,
+        description=line.description,
+        quantity=line.quantity,
+        unit_price=money.to_minor(line.unit_price),
+        discount=money.to_minor(line.discount) if line.discount is not None else 0,
+        amount=money.to_minor(line.amount),
+    )

@@ -1,0 +1,75 @@
+"""The books. Every movement of money is one immutable transfer "debit ← credit"; PostgreSQL refuses what would break them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db.models import Q, Sum
+from moneyed import Money
+
+from billing import money
+from billing.models import Account, Transfer
+
+
+def cash(acquirer: str, currency: str) -> Account:
+    """What an acquirer holds for us."""
+    return _house(Account.Kind.CASH, f"cash:{acquirer}:{currency}", currency)
+
+
+def revenue(currency: str) -> Account:
+    """What was earned."""
+    return _house(Account.Kind.REVENUE, f"revenue:{currency}", currency)
+
+
+def refunds(currency: str) -> Account:
+    """What was earned and given back."""
+    return _house(Account.Kind.REFUNDS, f"refunds:{currency}", currency)
+
+
+def suspense(currency: str) -> Account:
+    """Money that we cannot explain yet."""
+    return _house(Account.Kind.SUSPENSE, f"suspense:{currency}", currency)
+
+
+def wallet(user_id: uuid.UUID, currency: str) -> Account:
+    """What a customer has put in and not spent."""
+    return Account.objects.get_or_create(
+        code=f"wallet:{user_id}:{currency}",
+        defaults={"kind": Account.Kind.WALLET, "currency": currency, "user_id": user_id},
+    )[0]
+
+
+def post(reference: str, *, debit: Account, credit: Account, amount: Money, description: str, at: datetime) -> Transfer:
+    """Books `amount` from `credit` to `debit`. A second transfer with the same reference raises IntegrityError.
+
+    Locks customers' accounts in the order of their ids; the house's need no lock, they keep no balance.
+    """
+    wallets = [account.pk for account in (debit, credit) if account.kind == Account.Kind.WALLET]
+    if wallets:
+        list(Account.objects.select_for_update(no_key=True).filter(pk__in=wallets).order_by("pk"))
+    return Transfer.objects.create(
+        reference=reference,
+        debit=debit,
+        credit=credit,
+        amount=money.to_minor(amount),
+        currency=amount.currency.code,
+        description=description,
+        at=at,
+    )
+
+
+def balance(account: Account) -> Money:
+    """What the transfers of an account add up to: debits less credits for cash and refunds, the reverse for the rest."""
+    sums = Transfer.objects.filter(Q(debit=account) | Q(credit=account)).aggregate(
+        debits=Sum("amount", filter=Q(debit=account), default=0),
+        credits=Sum("amount", filter=Q(credit=account), default=0),
+    )
+    minor = sums["debits"] - sums["credits"]
+    if account.kind not in (Account.Kind.CASH, Account.Kind.REFUNDS, Account.Kind.FEES):
+        minor = -minor
+    return money.from_minor(minor, account.currency)
+
+
+def _house(kind: Account.Kind, code: str, currency: str) -> Account:
+    return Account.objects.get_or_create(code=code, defaults={"kind": kind, "currency": currency})[0]

@@ -1,0 +1,21 @@
+from billing.models.callback import Callback
+from billing.models.event import Delivery, Event, RequestKey
+from billing.models.invoice import Invoice, InvoiceLine
+from billing.models.ledger import Account, Transfer
+from billing.models.payment import Payment
+from billing.models.payment_method import PaymentMethod
+from billing.models.refund import Refund
+
+__all__ = [
+    "Account",
+    "Callback",
+    "Delivery",
+    "Event",
+    "Invoice",
+    "InvoiceLine",
+    "Payment",
+    "PaymentMethod",
+    "Refund",
+    "RequestKey",
+    "Transfer",
+]

@@ -1,0 +1,223 @@
+"""Payments: commit the attempt, call the acquirer, write down its answer. What is unknown is asked until it is known."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from acquiring import registry
+from acquiring.types import Charge, Decline, Outcome, Status, Subject
+from billing import events, invoices, settlement, sweeps, wake
+from billing.errors import Conflict, Invalid, NotFound
+from billing.models import Invoice, Payment, PaymentMethod
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+HURRY_EVERY = timedelta(seconds=3)
+WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
+
+
+def start(
+    invoice_id: uuid.UUID,
+    *,
+    actor: str,
+    at: datetime,
+    acquirer: str = "",
+    return_url: str = "",
+    save_card: bool = False,
+    method_id: uuid.UUID | None = None,
+) -> Payment:
+    """Begins to collect an open invoice: on the acquirer's page, or by the saved card `method_id`.
+
+    A second call finds the first payment while that one is live. `return_url` may hold "{payment}". Raises NotFound;
+    Conflict `invoice_paid`, `invoice_closed`; Invalid `unknown_acquirer`, `currency_not_supported`.
+    """
+    with transaction.atomic(durable=True):
+        invoice = invoices.lock(invoice_id)
+        if invoice.status == Invoice.Status.PAID:
+            raise Conflict("The invoice is paid already.", "invoice_paid")
+        if invoice.status != Invoice.Status.OPEN:
+            raise Conflict("The invoice is closed; begin anew.", "invoice_closed")
+        live = invoice.payments.filter(status__in=Payment.LIVE).first()
+        if live:
+            return live
+        payment = _create(invoice, acquirer, return_url, save_card, method_id, at)
+        events.emit(
+            "payment.created",
+            payment,
+            actor=actor,
+            at=at,
+            to_state=payment.status,
+            data=settlement.told(payment),
+        )
+    return submit(payment.pk, at=at, first=True)
+
+
+def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payment:
+    """Sends a live payment to its acquirer (again: its id makes it one) and applies the answer.
+
+    Only on the very first try does "not sent" mean that no money can move; later an earlier try may have arrived.
+    """
+    payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
+    if not payment.is_live:
+        return payment
+    backend, charge = registry.get(payment.acquirer), _charge(payment)
+    outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    if outcome.decline == Decline.NOT_SENT and not first:
+        outcome = Outcome.unknown(outcome.message)
+    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+    """Asks the acquirer what became of a payment, and applies the answer. Raises NotFound."""
+    payment = _get(payment_id)
+    if payment.status == Payment.Status.SUCCEEDED:
+        return payment
+    backend = registry.get(payment.acquirer)
+    outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id)
+    if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
+        return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
+    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+    """Asks the acquirer to close the page or release the hold of a live payment, and applies what it then says.
+
+    The payment may turn out paid after all. Raises NotFound.
+    """
+    payment = _get(payment_id)
+    if not payment.is_live:
+        return payment
+    outcome = registry.get(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
+    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+    """Takes the whole sum of an authorized payment. One that succeeded stays as it is.
+
+    Raises NotFound; Conflict `not_authorized`.
+    """
+    payment = _get(payment_id)
+    if payment.status == Payment.Status.SUCCEEDED:
+        return payment
+    if payment.status != Payment.Status.AUTHORIZED:
+        raise Conflict("Only an authorized payment can be captured.", "not_authorized")
+    backend = registry.get(payment.acquirer)
+    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
+    if outcome.decline == Decline.NOT_SENT:
+        outcome = Outcome.unknown(outcome.message)
+    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def poll_due(*, at: datetime, limit: int = 20) -> int:
+    """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Payment.objects.filter(next_check_at__isnull=False),
+        "next_check_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+        counter="checks",
+    )
+    sweeps.each(rows, lambda pk: check(pk, at=at))
+    return len(rows)
+
+
+def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
+    """Somebody waits for this payment: has it asked about now, unless it was a moment ago."""
+    waiting = Payment.objects.filter(pk=payment_id, next_check_at__gt=at).filter(
+        Q(updated_at__lte=at - HURRY_EVERY), status__in=Payment.LIVE
+    )
+    if waiting.update(next_check_at=at, updated_at=at):
+        wake.now("billing.tasks.poll_payments")
+
+
+def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> PaymentMethod:
+    """Removes a customer's saved card; it is never charged again. Raises NotFound."""
+    with transaction.atomic():
+        method = PaymentMethod.objects.select_for_update().filter(pk=method_id, user_id=user_id).first()
+        if method is None:
+            raise NotFound("There is no such card.", "card_not_found")
+        if method.removed_at is None:
+            method.removed_at = at
+            method.save(update_fields=["removed_at"])
+    return method
+
+
+def _create(
+    invoice: Invoice,
+    acquirer: str,
+    return_url: str,
+    save_card: bool,
+    method_id: uuid.UUID | None,
+    at: datetime,
+) -> Payment:
+    method = None
+    if method_id:
+        method = PaymentMethod.objects.filter(pk=method_id, user_id=invoice.user_id, removed_at=None).first()
+        if method is None:
+            raise NotFound("There is no such card.", "card_not_found")
+        acquirer = method.acquirer
+    acquirer = acquirer or registry.default()
+    try:
+        capabilities = registry.get(acquirer).capabilities
+    except registry.UnknownAcquirer:
+        raise Invalid("There is no such acquirer.", "unknown_acquirer") from None
+    if invoice.currency not in capabilities.currencies:
+        raise Invalid(f"{acquirer} does not take {invoice.currency}.", "currency_not_supported")
+    payment = Payment(
+        invoice=invoice,
+        user_id=invoice.user_id,
+        amount=invoice.total,
+        currency=invoice.currency,
+        acquirer=acquirer,
+        method=method,
+        save_card=save_card and capabilities.saved_cards,
+        next_check_at=at + LEASE,  # the process that goes on to call may die
+        created_at=at,
+    )
+    payment.return_url = return_url.replace("{payment}", str(payment.pk))
+    payment.save(force_insert=True)
+    return payment
+
+
+def _charge(payment: Payment) -> Charge:
+    return Charge(
+        our_id=str(payment.pk),
+        amount=payment.money,
+        description=f"Invoice {payment.invoice.number}",
+        customer_id=str(payment.user_id),
+        customer_email=payment.user.email,
+        return_url=payment.return_url,
+        token=payment.method.token if payment.method else "",
+        save_card=payment.save_card,
+        expires_at=payment.invoice.expires_at,
+    )
+
+
+def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
+    """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
+    expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
+    if expired and payment.method is None:
+        return cancel(payment.pk, at=at)  # nobody waits for this page any more
+    if at < payment.created_at + window - WINDOW_MARGIN:
+        return submit(payment.pk, at=at)
+    gone = Outcome(
+        Status.FAILED,
+        decline=Decline.NOT_SENT,
+        code="never_arrived",
+        message="The bank has never received this payment.",
+    )
+    return settlement.apply(payment.pk, gone, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _get(payment_id: uuid.UUID) -> Payment:
+    try:
+        return Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
+    except Payment.DoesNotExist:
+        raise NotFound("There is no such payment.", "payment_not_found") from None

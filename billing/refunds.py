@@ -1,0 +1,273 @@
+"""Refunds: promised under the payment's lock, then sent to the acquirer with the refund's own key until it is final."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from moneyed import Money
+
+from acquiring import registry
+from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
+from billing import events, invoices, ledger, money, sweeps, wake
+from billing.errors import Conflict, Invalid, NotFound
+from billing.models import Account, Payment, Refund
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=2)
+BACK_OFF = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 3600, 6 * 3600))
+PARK_AFTER = 30  # checks: some days; it goes on being asked, but a human should know
+
+
+def request(
+    payment_id: uuid.UUID,
+    *,
+    amount: Money | None,
+    reason: str,
+    actor: str,
+    at: datetime,
+    requested_by: uuid.UUID | None = None,
+    request_key: str | None = None,
+) -> Refund:
+    """Gives `amount` (all that is left when None) of a payment back, and asks the acquirer at once.
+
+    The same `request_key` gives the first refund again. Raises NotFound; Invalid `bad_amount`, `wrong_currency`;
+    Conflict `not_refundable`, `over_refund`, `request_key_reused`.
+    """
+    with transaction.atomic(durable=True):
+        payment = lock_payment(payment_id)
+        earlier = Refund.objects.filter(request_key=request_key).first() if request_key else None
+        if earlier:
+            return _same(earlier, payment, amount)
+        refund = promise(
+            payment,
+            amount=payment.refundable if amount is None else amount,
+            reason=reason,
+            actor=actor,
+            at=at,
+            requested_by=requested_by,
+            request_key=request_key,
+        )
+    return submit(refund.pk, at=at)
+
+
+def promise(
+    payment: Payment,
+    *,
+    amount: Money,
+    reason: str,
+    actor: str,
+    at: datetime,
+    explanation: str = "",
+    requested_by: uuid.UUID | None = None,
+    request_key: str | None = None,
+) -> Refund:
+    """Writes a refund of a locked payment; from now on the sum is not refundable twice. A sweep or `submit` sends it.
+
+    Raises Invalid `bad_amount`, `wrong_currency`; Conflict `not_refundable`, `over_refund`.
+    """
+    if payment.status != Payment.Status.SUCCEEDED:
+        raise Conflict("Only a successful payment can be refunded.", "not_refundable")
+    if amount.currency.code != payment.currency:
+        raise Invalid(f"The payment was made in {payment.currency}.", "wrong_currency")
+    if amount > payment.refundable:
+        raise Conflict(
+            f"No more than {money.spoken(payment.refundable)} of this payment can be given back.",
+            "over_refund",
+            refundable=money.plain(payment.refundable),
+        )
+    if amount.amount <= 0:
+        raise Invalid("The amount to give back must be above zero.", "bad_amount")
+    refund = Refund.objects.create(
+        payment=payment,
+        amount=money.to_minor(amount),
+        currency=payment.currency,
+        reason=reason,
+        explanation=explanation,
+        requested_by_id=requested_by,
+        request_key=request_key,
+        next_check_at=at + LEASE,  # whoever promised sends it; if that process dies, the sweep does
+        created_at=at,
+    )
+    events.emit("refund.requested", refund, actor=actor, at=at, reason=reason, to_state=refund.status, data=told(refund))
+    return refund
+
+
+def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
+    """Sends a refund that is not final to the acquirer (again: the key makes it one), and applies the answer."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    if not refund.is_live:
+        return refund
+    order = RefundOrder(
+        our_id=str(refund.pk),
+        payment_our_id=str(refund.payment_id),
+        payment_reference=refund.payment.acquirer_payment_id,
+        amount=refund.money,
+        reason=refund.reason,
+    )
+    outcome = registry.get(refund.payment.acquirer).refund(order)
+    return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
+
+
+def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
+    """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it."""
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    outcome = registry.get(refund.payment.acquirer).fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
+    if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
+        return submit(refund_id, at=at)
+    return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
+
+
+def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -> Refund:
+    """Writes down what the acquirer said of a refund: the one path for answers, callbacks and polling.
+
+    The second time changes nothing. A figure that is not ours parks the refund and changes nothing else.
+    """
+    with transaction.atomic():
+        payment = lock_payment(Refund.objects.values_list("payment_id", flat=True).get(pk=refund_id))
+        refund = Refund.objects.select_for_update().get(pk=refund_id)
+        refund.payment = payment
+        if refund.status == Refund.Status.SUCCEEDED:
+            return refund
+        odd = _odd(refund, outcome)
+        if odd:
+            return _park(refund, odd, actor=actor, at=at)
+        _note(refund, outcome, at)
+        if outcome.status == Status.SUCCEEDED:
+            _succeed(refund, outcome, actor=actor, at=at)
+        elif not refund.is_live or outcome.decline == Decline.NOT_SENT:
+            _save(refund)  # a promised refund is never given up because the acquirer was out of reach
+        elif outcome.status in (Status.FAILED, Status.CANCELLED):
+            _fail(refund, outcome, actor=actor, at=at)
+        elif outcome.status == Status.UNKNOWN and refund.status != Refund.Status.UNKNOWN:
+            events.change(refund, refund.doubt, actor=actor, at=at, save=NOTED, reason=outcome.message)
+        elif outcome.status == Status.PENDING and refund.status != Refund.Status.PENDING:
+            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED)
+        else:
+            _save(refund)
+    return refund
+
+
+def poll_due(*, at: datetime, limit: int = 20) -> int:
+    """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Refund.objects.filter(next_check_at__isnull=False),
+        "next_check_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+        counter="checks",
+    )
+    sweeps.each(rows, lambda pk: check(pk, at=at))
+    return len(rows)
+
+
+def lock_payment(payment_id: uuid.UUID) -> Payment:
+    """The payment, locked after its invoice until the end of the transaction. Raises NotFound."""
+    try:
+        invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
+    except Payment.DoesNotExist:
+        raise NotFound("There is no such payment.", "payment_not_found") from None
+    invoice = invoices.lock(invoice_id)
+    payment = Payment.objects.select_for_update().get(pk=payment_id)
+    payment.invoice = invoice
+    return payment
+
+
+def told(refund: Refund) -> dict[str, str]:
+    """What events tell of a refund."""
+    return {
+        "amount": money.plain(refund.money),
+        "currency": refund.currency,
+        "spoken": money.spoken(refund.money),
+        "payment": str(refund.payment_id),
+        "invoice_number": str(refund.payment.invoice.number),
+        "card": refund.payment.card,
+        "reason": refund.reason,
+        "explanation": refund.explanation,
+    }
+
+
+NOTED = ("acquirer_refund_id", "raw", "next_check_at", "parked", "decline_code", "decline_message", "settled_at")
+
+
+def _same(earlier: Refund, payment: Payment, amount: Money | None) -> Refund:
+    if earlier.payment_id != payment.pk or (amount is not None and earlier.money != amount):
+        raise Conflict("This request key was used for another refund.", "request_key_reused")
+    return earlier
+
+
+def _odd(refund: Refund, outcome: Outcome) -> str:
+    if outcome.amount is not None and outcome.amount != refund.money:
+        return f"The acquirer speaks of {money.spoken(outcome.amount)}, we asked for {money.spoken(refund.money)}."
+    if outcome.reference and refund.acquirer_refund_id not in ("", outcome.reference):
+        return f"The acquirer answers with another refund, {outcome.reference}."
+    if (
+        outcome.status == Status.SUCCEEDED
+        and refund.status == Refund.Status.FAILED
+        and refund.money > refund.payment.refundable
+    ):
+        return "The acquirer made a refund that it had refused, and the sum was promised again since."
+    return ""
+
+
+def _note(refund: Refund, outcome: Outcome, at: datetime) -> None:
+    refund.acquirer_refund_id = refund.acquirer_refund_id or outcome.reference
+    if outcome.raw:
+        refund.raw = dict(outcome.raw)
+    refund.parked = ""
+    if refund.is_live:
+        refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF)
+        if refund.checks >= PARK_AFTER:
+            refund.parked = "The acquirer has not said for days whether this refund was made. Ask it by telephone."
+
+
+def _succeed(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
+    refund.settled_at, refund.next_check_at = at, None
+    payment = refund.payment
+    events.change(refund, refund.succeed, actor=actor, at=at, save=NOTED, data=told(refund))
+    ledger.post(
+        f"refund:{refund.pk}",
+        debit=refunded_from(payment),
+        credit=ledger.cash(payment.acquirer, refund.currency),
+        amount=refund.money,
+        description=f"Refund of invoice {payment.invoice.number}",
+        at=outcome.occurred_at or at,
+    )
+
+
+def refunded_from(payment: Payment) -> Account:
+    """The account that bears a refund of this payment: back the way the money came."""
+    if payment.surplus:
+        return ledger.suspense(payment.currency)
+    if payment.invoice.account.kind == Account.Kind.REVENUE:
+        return ledger.refunds(payment.currency)
+    return payment.invoice.account
+
+
+def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
+    refund.next_check_at = None
+    refund.decline_code, refund.decline_message = outcome.code[:60], outcome.message[:300]
+    refund.parked = f"The acquirer refused this refund: {outcome.message or outcome.code}. The customer still waits."
+    events.change(refund, refund.fail, actor=actor, at=at, save=NOTED, reason=outcome.message, data=told(refund))
+
+
+def _park(refund: Refund, why: str, *, actor: str, at: datetime) -> Refund:
+    if refund.parked != why:
+        refund.parked = why
+        refund.save(update_fields=["parked", "updated_at"])
+        events.emit("refund.parked", refund, actor=actor, at=at, reason=why)
+        log.error("refund %s parked: %s", refund.pk, why)
+    return refund
+
+
+def _save(refund: Refund) -> None:
+    refund.save(update_fields=[*NOTED, "updated_at"])
+
+
+def hurry() -> None:
+    """Wakes the sweep of refunds after the commit."""
+    wake.after_commit("billing.tasks.poll_refunds")

@@ -1,0 +1,205 @@
+"""Settlement: what an acquirer said of a payment becomes fact here, in one transaction, once.
+
+Answers to our calls, callbacks and polling all end in `apply`. Lock, look again, transition, transfer, invoice, event.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from acquiring.types import Card, Outcome, Status
+from billing import events, invoices, ledger, money, refunds, sweeps
+from billing.models import Invoice, Payment, PaymentMethod
+from billing.models.fields import digest
+
+log = logging.getLogger(__name__)
+
+BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 20, 40, 60, 120, 300, 600, 1800, 3600, 6 * 3600))
+PARK_AFTER = 40  # checks: more than a week; it goes on being asked, but a human should know
+
+NOTED = (
+    "acquirer_payment_id",
+    "redirect_url",
+    "card",
+    "raw",
+    "next_check_at",
+    "parked",
+    "decline",
+    "decline_code",
+    "decline_message",
+)
+
+
+def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -> Payment:
+    """Writes down what the acquirer said of a payment. The second time changes nothing.
+
+    A figure or an id that is not ours parks the payment with the reason and changes nothing else. A capture that
+    nobody owed is booked to suspense and refunded by itself.
+    """
+    with transaction.atomic():
+        payment = refunds.lock_payment(payment_id)
+        if payment.status == Payment.Status.SUCCEEDED:
+            return payment
+        odd = _odd(payment, outcome)
+        if odd:
+            return _park(payment, odd, actor=actor, at=at)
+        _note(payment, outcome, at)
+        if outcome.status == Status.SUCCEEDED:
+            _settle(payment, outcome, actor=actor, at=at)
+        elif payment.is_live:
+            _move(payment, outcome, actor=actor, at=at)
+        else:
+            _save(payment)  # a late failure or a late "pending" undoes nothing
+    return payment
+
+
+def _move(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> None:
+    """The transitions in which no money moves."""
+    if outcome.status == Status.FAILED:
+        payment.next_check_at = None
+        payment.decline = outcome.decline or ""
+        payment.decline_code, payment.decline_message = outcome.code[:60], outcome.message[:300]
+        transition, reason = payment.fail, outcome.message
+    elif outcome.status == Status.CANCELLED:
+        payment.next_check_at = None
+        transition, reason = payment.cancel, outcome.message
+    elif outcome.status == Status.AUTHORIZED and payment.status != Payment.Status.AUTHORIZED:
+        transition, reason = payment.authorize, ""
+    elif outcome.status == Status.PENDING and payment.status in (Payment.Status.CREATED, Payment.Status.UNKNOWN):
+        transition, reason = payment.wait, ""
+    elif outcome.status == Status.UNKNOWN and not outcome.absent and payment.status == Payment.Status.CREATED:
+        transition, reason = payment.doubt, outcome.message
+    else:
+        _save(payment)
+        return
+    events.change(payment, transition, actor=actor, at=at, reason=reason, save=NOTED, data=told(payment))
+
+
+def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> None:
+    """Money moved: transfer, invoice and events, or, for money that nobody owed, suspense and a refund."""
+    invoice = payment.invoice
+    payment.surplus = invoice.status != Invoice.Status.OPEN
+    payment.captured = money.to_minor(outcome.amount) if outcome.amount is not None else payment.amount
+    payment.settled_at, payment.next_check_at = at, None
+    payment.decline = payment.decline_code = payment.decline_message = ""
+    if payment.save_card and outcome.card:
+        save_card(payment.user_id, payment.acquirer, outcome.card, at=at)
+    events.change(
+        payment,
+        payment.succeed,
+        actor=actor,
+        at=at,
+        save=[*NOTED, "surplus", "captured", "settled_at"],
+        data=told(payment),
+    )
+    ledger.post(
+        f"payment:{payment.pk}",
+        debit=ledger.cash(payment.acquirer, payment.currency),
+        credit=ledger.suspense(payment.currency) if payment.surplus else invoice.account,
+        amount=payment.captured_money,
+        description=f"Payment of invoice {invoice.number}",
+        at=outcome.occurred_at or at,
+    )
+    if payment.surplus:
+        _give_back(payment, at=at)
+    else:
+        invoices.paid(invoice, payment, actor=actor, at=at)
+
+
+def _give_back(payment: Payment, *, at: datetime) -> None:
+    """A capture on a dead payment, or of an invoice that is paid or void: the customer gets it back without asking."""
+    state = payment.invoice.get_status_display().lower()
+    refund = refunds.promise(
+        payment,
+        amount=payment.captured_money,
+        reason=f"Paid although the invoice was already {state}",
+        actor="system",
+        at=at,
+        explanation=f"Invoice {payment.invoice.number} was already {state}, so this payment is given back in full.",
+        request_key=f"surplus:{payment.pk}",
+    )
+    refund.next_check_at = at
+    refund.save(update_fields=["next_check_at"])
+    events.emit("payment.surplus", payment, actor="system", at=at, data=told(payment))
+    refunds.hurry()
+
+
+def save_card(user_id: uuid.UUID, acquirer: str, card: Card, *, at: datetime) -> PaymentMethod:
+    """Keeps the token of a card, once for each customer and acquirer."""
+    return PaymentMethod.objects.get_or_create(
+        user_id=user_id,
+        acquirer=acquirer,
+        token_digest=digest(card.token),
+        removed_at=None,
+        defaults={
+            "token": card.token,
+            "mask": card.mask,
+            "brand": card.brand,
+            "exp_month": card.exp_month,
+            "exp_year": card.exp_year,
+            "created_at": at,
+        },
+    )[0]
+
+
+def told(payment: Payment) -> dict[str, str]:
+    """What events tell of a payment."""
+    return {
+        "amount": money.plain(payment.money),
+        "currency": payment.currency,
+        "spoken": money.spoken(payment.money),
+        "invoice": str(payment.invoice_id),
+        "invoice_number": str(payment.invoice.number),
+        "purpose": payment.invoice.purpose,
+        "description": "; ".join(payment.invoice.lines.values_list("description", flat=True)),
+        "acquirer": payment.acquirer,
+        "card": payment.card,
+        "decline": payment.decline,
+        "decline_message": payment.decline_message,
+    }
+
+
+def _odd(payment: Payment, outcome: Outcome) -> str:
+    """Why this cannot be the answer to our order, in words; empty when it can."""
+    if outcome.our_id and outcome.our_id != str(payment.pk):
+        return f"The acquirer answers for another order, {outcome.our_id}."
+    if outcome.reference and payment.acquirer_payment_id not in ("", outcome.reference):
+        return f"The acquirer speaks of payment {outcome.reference}, ours is {payment.acquirer_payment_id}."
+    if outcome.absent and payment.acquirer_payment_id:
+        return f"The acquirer gave this payment the id {payment.acquirer_payment_id}, and now does not know it."
+    moved = outcome.status in (Status.SUCCEEDED, Status.AUTHORIZED)
+    if moved and outcome.amount is not None and outcome.amount != payment.money:
+        return f"The acquirer took {money.spoken(outcome.amount)}, we asked for {money.spoken(payment.money)}."
+    return ""
+
+
+def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
+    """Keeps what the answer tells besides the state, and says when to ask again."""
+    payment.acquirer_payment_id = payment.acquirer_payment_id or outcome.reference
+    payment.redirect_url = outcome.redirect_url or payment.redirect_url
+    if outcome.card:
+        payment.card = f"{outcome.card.brand} {outcome.card.mask}".strip()
+    if outcome.raw:
+        payment.raw = dict(outcome.raw)
+    payment.parked = ""
+    if payment.is_live:
+        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
+        if payment.checks >= PARK_AFTER:
+            payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
+
+
+def _park(payment: Payment, why: str, *, actor: str, at: datetime) -> Payment:
+    if payment.parked != why:
+        payment.parked = why
+        payment.save(update_fields=["parked", "updated_at"])
+        events.emit("payment.parked", payment, actor=actor, at=at, reason=why)
+        log.error("payment %s parked: %s", payment.pk, why)
+    return payment
+
+
+def _save(payment: Payment) -> None:
+    payment.save(update_fields=[*NOTED, "updated_at"])

@@ -1,0 +1,32 @@
+"""Wakes a sweep at once, after the commit. Losing the wake-up loses nothing: beat wakes the same sweeps anyway."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 5.0  # after a broker did not take a wake-up, pages stop waiting for it this long
+
+_quiet_until = 0.0
+
+
+def after_commit(task: str) -> None:
+    """Asks Celery to run `task` (its name) once the transaction in progress is committed, or now without one."""
+    transaction.on_commit(lambda: now(task), robust=True)
+
+
+def now(task: str) -> None:
+    """Asks Celery to run `task` (its name). Never raises and never waits long."""
+    global _quiet_until
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        current_app.send_task(task, retry=False, expires=60)
+    except Exception as error:  # whatever the broker's client raises, the sweep will do the work
+        _quiet_until = time.monotonic() + QUIET_SECONDS
+        log.warning("could not wake %s: %s", task, error)

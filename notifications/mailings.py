@@ -1,0 +1,103 @@
+"""Mails about money: written once per event, sent once.
+
+A mail server's refusal is tried again with back-off. When the process dies while a mail is being handed over nobody
+knows whether it went out: it is not sent again by itself but parked for a human, because two receipts for one payment
+frighten people more than none.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from billing import sweeps, wake
+from billing.events import Event
+from notifications.models import Message
+
+LEASE = timedelta(minutes=5)
+BACK_OFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 6 * 3600))
+PARK_AFTER = 8  # attempts
+
+
+def write(event: Event) -> Message | None:
+    """Writes the mail about an event to its customer; the second time finds the first. None without a customer."""
+    if event.user is None:
+        return None
+    context = {"event": event, "name": event.user.name, "site": settings.PUBLIC_URL, **event.data}
+    text = render_to_string(f"notifications/{event.kind}.txt", context).strip()
+    subject, _, body = text.partition("\n")
+    message, _ = Message.objects.get_or_create(
+        event=event,
+        recipient=event.user.email,
+        defaults={
+            "subject": subject.removeprefix("Subject: ")[:200],
+            "body": body.strip() + "\n",
+            "next_attempt_at": event.at,
+            "created_at": event.at,
+        },
+    )
+    wake.after_commit("notifications.tasks.send_messages")
+    return message
+
+
+def send_due(*, at: datetime, limit: int = 50) -> int:
+    """Sends the mails that are due at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Message.objects.filter(status__in=[Message.Status.DUE, Message.Status.SENDING]),
+        "next_attempt_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+        counter="attempts",
+    )
+    sweeps.each(rows, lambda pk: send(pk, at=at))
+    return len(rows)
+
+
+def send(message_id: uuid.UUID, *, at: datetime) -> Message:
+    """Sends one mail that is due, and writes down what became of it."""
+    with transaction.atomic(durable=True):
+        message = Message.objects.select_for_update().get(pk=message_id)
+        if message.status == Message.Status.SENDING:
+            message.status = Message.Status.PARKED
+            message.error = "The process died while this mail was being handed over; it may have been sent."
+        elif message.status == Message.Status.DUE:
+            message.status = Message.Status.SENDING
+        else:
+            return message
+        message.save(update_fields=["status", "error"])
+    if message.status == Message.Status.SENDING:
+        _hand_over(message, at)
+    return message
+
+
+def retry(message_id: uuid.UUID, *, at: datetime) -> Message:
+    """Sends a parked mail again."""
+    Message.objects.filter(pk=message_id, status=Message.Status.PARKED).update(
+        status=Message.Status.DUE, attempts=1, next_attempt_at=at
+    )
+    return send(message_id, at=at)
+
+
+def _hand_over(message: Message, at: datetime) -> None:
+    mail = EmailMessage(
+        message.subject,
+        message.body,
+        to=[message.recipient],
+        headers={"Message-ID": f"<{message.pk}@boxoffice>"},  # the same on every try: mail programs show it once
+    )
+    try:
+        mail.send()
+    except (SMTPException, OSError) as error:
+        message.error = f"{type(error).__name__}: {error}"[:2000]
+        message.status = Message.Status.PARKED if message.attempts >= PARK_AFTER else Message.Status.DUE
+        message.next_attempt_at = at + sweeps.back_off(message.attempts - 1, *BACK_OFF)
+    else:
+        message.status, message.sent_at, message.error = Message.Status.SENT, at, ""
+    message.save(update_fields=["status", "sent_at", "error", "next_attempt_at"])

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class SubscriptionsConfig(AppConfig):
+    name = "subscriptions"
+
+    def ready(self) -> None:
+        from subscriptions import handlers  # noqa: F401  registers what to do on events

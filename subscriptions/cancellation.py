@@ -1,0 +1,164 @@
+"""Cancelling: one pure figure shown before, the same figure given back after."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from moneyed import Money
+
+from billing import checkouts, events, money, refunds
+from billing.errors import Conflict
+from billing.models import Payment, Refund
+from subscriptions import lifecycle, pricing
+from subscriptions.models import Period, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What cancelling now means."""
+
+    refund: Money
+    access_until: datetime
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A cancelled subscription and the refund that it brought, if any."""
+
+    subscription: Subscription
+    refund: Refund | None
+
+
+def preview(subscription: Subscription, *, at: datetime) -> Preview:
+    """What cancelling at `at` gives back, and until when access goes on. Raises Conflict `not_cancellable`."""
+    return _preview(subscription, _paid_period(subscription, at), at)
+
+
+def cancel(
+    subscription_id: uuid.UUID,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    expected_refund: Money | None = None,
+    requested_by: uuid.UUID | None = None,
+) -> Cancelled:
+    """Cancels a subscription, and gives back what the plan's rules say.
+
+    The subscription, the refund and their events are one commit; then the acquirer is asked. A pending subscription
+    is closed instead. Raises NotFound; Conflict `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
+    """
+    if _is_pending(subscription_id):
+        return _close(subscription_id, actor=actor, at=at, reason=reason)
+    with transaction.atomic(durable=True):
+        subscription = lifecycle.lock(subscription_id)
+        period = _paid_period(subscription, at)
+        seen = _preview(subscription, period, at)
+        if expected_refund is not None and expected_refund != seen.refund:
+            raise Conflict(
+                f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
+            )
+        subscription.cancelled_at, subscription.cancel_reason = at, reason
+        subscription.auto_renew = False
+        subscription.valid_till = subscription.access_until = seen.access_until
+        subscription.next_action_at = seen.access_until
+        events.change(
+            subscription,
+            subscription.cancel,
+            actor=actor,
+            at=at,
+            reason=reason,
+            save=["cancelled_at", "cancel_reason", "auto_renew", "valid_till", "access_until", "next_action_at"],
+            data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
+        )
+        refund = _promise(subscription, period, seen, actor=actor, at=at, requested_by=requested_by)
+    if refund:
+        refund = refunds.submit(refund.pk, at=at)
+    return Cancelled(subscription, refund)
+
+
+def _is_pending(subscription_id: uuid.UUID) -> bool:
+    return Subscription.objects.filter(pk=subscription_id, status=Subscription.Status.PENDING).exists()
+
+
+def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Cancelled:
+    """Nothing was paid: the acquirer closes its page, the invoice is voided, the subscription abandoned."""
+    subscription = Subscription.objects.get(pk=subscription_id)
+    invoice_id = subscription.periods.get(number=1).invoice_id
+    reason = reason or "Cancelled before payment"
+    checkouts.close(invoice_id, actor=actor, at=at, reason=reason)
+    lifecycle.abandon(invoice_id, actor=actor, at=at, reason=reason)
+    subscription.refresh_from_db()
+    return Cancelled(subscription, None)
+
+
+def _paid_period(subscription: Subscription, at: datetime) -> Period:
+    """The period that is running, or will begin. Raises Conflict where there is nothing to cancel."""
+    running = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+    period = (
+        subscription.periods.filter(starts_at__isnull=False)
+        .select_related("invoice", "invoice__account")
+        .order_by("-number")
+        .first()
+    )
+    if subscription.status not in running or period is None:
+        raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
+    return period
+
+
+def _payment(period: Period) -> Payment | None:
+    if period.invoice is None:
+        return None
+    return period.invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
+
+
+def _preview(subscription: Subscription, period: Period, at: datetime) -> Preview:
+    payment, plan = _payment(period), subscription.plan
+    if payment is None or period.starts_at is None or period.ends_at is None or payment.settled_at is None:
+        return Preview(
+            subscription.price.money * 0,
+            max(period.ends_at or at, at),
+            "Nothing was paid for this term, so nothing comes back.",
+        )
+    term = pricing.Term(
+        policy=plan.refund_policy,
+        paid=payment.captured_money,
+        refunded=payment.refunded_money,
+        months=period.months,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        paid_at=payment.settled_at,
+        zone=plan.zone,
+        cooling_off=settings.COOLING_OFF,
+    )
+    found = pricing.unused(term, at)
+    return Preview(found.refund, found.access_until, found.explanation)
+
+
+def _promise(
+    subscription: Subscription,
+    period: Period,
+    seen: Preview,
+    *,
+    actor: str,
+    at: datetime,
+    requested_by: uuid.UUID | None,
+) -> Refund | None:
+    payment = _payment(period)
+    if payment is None or seen.refund.amount == 0:
+        return None
+    return refunds.promise(
+        refunds.lock_payment(payment.pk),
+        amount=seen.refund,
+        reason="Subscription cancelled",
+        actor=actor,
+        at=at,
+        explanation=seen.explanation,
+        requested_by=requested_by,
+        request_key=f"cancel:{subscription.pk}",
+    )

@@ -1,0 +1,255 @@
+"""The life of a subscription: subscribe, activate, abandon, end. Cancelling stands in cancellation."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from moneyed import Money
+
+from accounts.models import User
+from billing import checkouts, events, invoices, ledger, money, payments, sweeps
+from billing.errors import Conflict, Forbidden, NotFound
+from billing.models import Invoice, Payment
+from subscriptions import offers
+from subscriptions.calendar import anniversary
+from subscriptions.models import Period, Subscription
+
+LEASE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription and the payment that it waits for."""
+
+    subscription: Subscription
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asks for. `expected_total` is the figure that was shown; `return_url` may hold "{payment}"."""
+
+    plan: str | int
+    acquirer: str = ""
+    return_url: str = ""
+    save_card: bool = False
+    expected_total: Money | None = None
+    request_key: str | None = None
+
+
+def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Subscribed:
+    """Begins a subscription that becomes active when its invoice is paid, and opens the acquirer's page.
+
+    A second call for the same plan finds the first while that one waits; for another plan it closes the first.
+    Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`, `stale_total`,
+    `payment_in_progress`; Invalid `unknown_acquirer`.
+    """
+    offer = offers.find(order.plan, at=at)
+    total = offer.quote.total
+    if order.expected_total is not None and order.expected_total != total:
+        raise Conflict(
+            f"The price has changed: it is {money.spoken(total)} now.", "stale_total", total=money.plain(total)
+        )
+    _make_room(user_id, offer, order.request_key, at=at)
+    with transaction.atomic(durable=True):
+        subscription = _begin(user_id, offer, order, actor=actor, at=at)
+        invoice = subscription.periods.get(number=1).invoice
+    if invoice.status == Invoice.Status.PAID:
+        payment = invoice.payments.get(status=Payment.Status.SUCCEEDED, surplus=False)
+    else:
+        payment = payments.start(
+            invoice.pk,
+            actor=actor,
+            at=at,
+            acquirer=order.acquirer,
+            return_url=order.return_url,
+            save_card=order.save_card,
+        )
+    subscription.refresh_from_db()
+    return Subscribed(subscription, payment)
+
+
+def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:
+    """A new attempt for a subscription whose payment failed; the live one while there is one.
+
+    Raises NotFound; Conflict `not_pending`, `invoice_paid`, `invoice_closed`.
+    """
+    subscription = Subscription.objects.filter(pk=subscription_id).first()
+    if subscription is None:
+        raise NotFound("There is no such subscription.", "subscription_not_found")
+    if subscription.status != Subscription.Status.PENDING:
+        raise Conflict("This subscription does not wait for a payment.", "not_pending")
+    return payments.start(
+        subscription.periods.get(number=1).invoice_id,
+        actor=actor,
+        at=at,
+        acquirer=order.acquirer,
+        return_url=order.return_url,
+        save_card=order.save_card,
+    )
+
+
+def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
+    """Begins the term that a paid invoice was for. The second time changes nothing.
+
+    The term begins at `at`, or where an earlier, cancelled subscription of the same customer still runs, at its end:
+    nobody pays twice for a day.
+    """
+    with transaction.atomic():
+        period = _period_of(invoice_id)
+        if period is None or period.starts_at is not None:
+            return
+        subscription = period.subscription
+        earlier = (
+            Subscription.objects.filter(user_id=subscription.user_id, status=Subscription.Status.CANCELLED)
+            .exclude(pk=subscription.pk)
+            .filter(valid_till__gt=at)
+            .order_by("-valid_till")
+            .first()
+        )
+        begin = earlier.valid_till if earlier and earlier.valid_till else at
+        period.starts_at = begin
+        period.ends_at = anniversary(begin, period.months, subscription.plan.zone)
+        period.save(update_fields=["starts_at", "ends_at"])
+        subscription.anchor_at, subscription.valid_till = begin, period.ends_at
+        subscription.access_until = period.ends_at + subscription.plan.grace
+        subscription.next_action_at = period.ends_at
+        events.change(
+            subscription,
+            subscription.activate,
+            actor=actor,
+            at=at,
+            save=["anchor_at", "valid_till", "access_until", "next_action_at"],
+            data={"plan": subscription.plan.name, "valid_till": subscription.valid_till},
+        )
+
+
+def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> None:
+    """Gives up the pending subscription whose first invoice was voided. The second time changes nothing."""
+    with transaction.atomic():
+        period = _period_of(invoice_id)
+        if period is None or period.subscription.status != Subscription.Status.PENDING:
+            return
+        subscription = period.subscription
+        events.change(subscription, subscription.abandon, actor=actor, at=at, reason=reason)
+
+
+def end_due(*, at: datetime, limit: int = 200) -> int:
+    """Moves on the subscriptions whose term, grace or paid rest is over at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Subscription.objects.filter(next_action_at__isnull=False),
+        "next_action_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+    )
+    sweeps.each(rows, lambda pk: end(pk, at=at))
+    return len(rows)
+
+
+def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
+    """Moves one subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
+    with transaction.atomic():
+        subscription = lock(subscription_id)
+        state = Subscription.Status
+        while subscription.next_action_at is not None:
+            till, until = subscription.valid_till, subscription.access_until
+            if subscription.status == state.ACTIVE and till and till <= at:
+                transition, following = subscription.fall_due, until
+            elif subscription.status == state.PAST_DUE and until and until <= at:
+                transition, following = subscription.expire, None
+            elif subscription.status == state.CANCELLED and until and until <= at:
+                transition, following = subscription.end, None
+            else:
+                subscription.next_action_at = till if subscription.status == state.ACTIVE else until
+                subscription.save(update_fields=["next_action_at"])
+                break
+            subscription.next_action_at = following
+            events.change(subscription, transition, actor="system", at=at, save=["next_action_at"])
+    return subscription
+
+
+def lock(subscription_id: uuid.UUID) -> Subscription:
+    """The subscription, locked until the end of the transaction. Raises NotFound."""
+    try:
+        return (
+            Subscription.objects.select_for_update(of=("self",))
+            .select_related("plan", "price")
+            .get(pk=subscription_id)
+        )
+    except Subscription.DoesNotExist:
+        raise NotFound("There is no such subscription.", "subscription_not_found") from None
+
+
+def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None, *, at: datetime) -> None:
+    """Closes the customer's waiting checkout of another plan or price, so that it can never be paid beside the new one."""
+    waiting = (
+        Subscription.objects.filter(user_id=user_id, status=Subscription.Status.PENDING).select_related("price").first()
+    )
+    if waiting is None or waiting.price_id == offer.price.pk:
+        return
+    if request_key and waiting.request_key == request_key:
+        return
+    invoice_id = waiting.periods.get(number=1).invoice_id
+    try:
+        checkouts.close(invoice_id, actor="system", at=at, reason="Another plan was chosen")
+    except Conflict as error:
+        if error.code == "invoice_paid":
+            raise Conflict("You have a subscription already.", "already_subscribed") from None
+        raise
+    abandon(invoice_id, actor="system", at=at, reason="Another plan was chosen")
+
+
+def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str, at: datetime) -> Subscription:
+    """The customer's waiting subscription to this offer, or a new one with its invoice and first period."""
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)  # two subscribes of one person take turns
+    if not user.is_confirmed:
+        raise Forbidden("Confirm your e-mail address first; we sent you a link.", "email_not_confirmed")
+    if order.request_key:
+        same = Subscription.objects.filter(user=user, request_key=order.request_key).first()
+        if same:
+            return same
+    live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
+    if live and live.status == Subscription.Status.PENDING and live.price_id == offer.price.pk:
+        return live
+    if live:
+        raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(live.pk))
+    subscription = Subscription.objects.create(
+        user=user, plan=offer.plan, price=offer.price, request_key=order.request_key, created_at=at
+    )
+    invoice = invoices.issue(
+        user_id=user.pk,
+        lines=[invoices.Line(f"plan:{offer.plan.code}", offer.quote.explanation.rsplit(":", 1)[0], offer.quote.total)],
+        account=ledger.revenue(offer.price.currency),
+        purpose="subscription",
+        actor=actor,
+        at=at,
+        expires_at=at + settings.CHECKOUT_TTL,
+    )
+    Period.objects.create(
+        subscription=subscription, number=1, months=offer.plan.months, invoice=invoice, created_at=at
+    )
+    events.emit(
+        "subscription.created",
+        subscription,
+        actor=actor,
+        at=at,
+        to_state=subscription.status,
+        data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
+    )
+    return subscription
+
+
+def _period_of(invoice_id: uuid.UUID) -> Period | None:
+    """The period that an invoice billed, its subscription locked; None where the invoice billed none."""
+    period = Period.objects.filter(invoice_id=invoice_id).first()
+    if period is None:
+        return None
+    subscription = lock(period.subscription_id)
+    period.refresh_from_db()
+    period.subscription = subscription
+    return period

@@ -1,0 +1,40 @@
+"""`manage.py demo`: plans and people to try the product with. Running it again changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import User
+from subscriptions.models import Plan, Price
+
+PLANS = (  # code, name, months, kopecks, description
+    ("month", "One month", 1, 29_900, "Every film, for a month at a time."),
+    ("quarter", "Three months", 3, 79_900, "A season of films."),
+    ("half-year", "Six months", 6, 149_900, "From the first snow to the last."),
+    ("year", "One year", 12, 269_900, "All year, at the best price."),
+)
+PEOPLE = (("admin@example.com", "admin", "Ada Admin"), ("viewer@example.com", "viewer", "Vera Viewer"))
+
+
+class Command(BaseCommand):
+    help = "Loads plans (1, 3, 6, 12 months in RUB) and demo people. Running it again changes nothing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("demo people have well-known passwords: only with DEBUG on")
+        for position, (code, name, months, kopecks, description) in enumerate(PLANS):
+            plan, _ = Plan.objects.get_or_create(
+                code=code,
+                defaults={"name": name, "months": months, "description": description, "position": position},
+            )
+            if not plan.prices.exists():
+                Price.objects.create(plan=plan, amount=kopecks, starts_at=datetime(2026, 1, 1, tzinfo=UTC))
+        for email, password, name in PEOPLE:
+            if not User.objects.filter(email=email).exists():
+                create = User.objects.create_superuser if email.startswith("admin") else User.objects.create_user
+                create(email, password, name=name, email_confirmed_at=datetime.now(UTC))
+        self.stdout.write("Demo plans and people are there.")

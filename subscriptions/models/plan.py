@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import zoneinfo
+from datetime import timedelta
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from moneyed import Money
+
+from billing import money
+
+
+def existing_time_zone(name: str) -> None:
+    """Raises ValidationError for what is no IANA time zone."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError):
+        raise ValidationError(f"{name} is not a time zone, such as Europe/Moscow.") from None
+
+
+def cinema() -> list[str]:
+    """The role that every plan grants unless it says otherwise."""
+    return ["cinema"]
+
+
+class Plan(models.Model):
+    """What is sold: a term of months for a price."""
+
+    class RefundPolicy(models.TextChoices):
+        UNUSED_MONTHS = "unused_months", "Months not begun come back"
+        PRO_RATA_DAYS = "pro_rata_days", "Unused days come back"
+        WINDOW_ONLY = "window_only", "Only within the cooling-off window"
+        NONE = "none", "Nothing comes back"
+
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    description = models.TextField(blank=True)
+    months = models.PositiveSmallIntegerField(help_text="Length of the term.")
+    roles = ArrayField(models.SlugField(max_length=40), default=cinema, help_text="Roles owed while it is paid.")
+    refund_policy = models.CharField(max_length=16, choices=RefundPolicy, default=RefundPolicy.UNUSED_MONTHS)
+    grace_days = models.PositiveSmallIntegerField(default=2, help_text="Access goes on so long after an unpaid end.")
+    time_zone = models.CharField(max_length=40, default="Europe/Moscow", validators=[existing_time_zone])
+    on_sale = models.BooleanField(default=True, help_text="Off: those who have it keep it, nobody new gets it.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order on the page.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("position", "months", "code")
+        constraints = (
+            models.CheckConstraint(condition=Q(months__gte=1, months__lte=120), name="plan_months_sane"),
+            models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(days=self.grace_days)
+
+
+class Price(models.Model):
+    """What a plan costs from a date on. A subscription keeps the price that it began with."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
+    amount = models.BigIntegerField(help_text="Minor units (kopecks), for the whole term.")
+    currency = models.CharField(max_length=3, default="RUB")
+    starts_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["plan", "currency", "starts_at"], name="price_one_from_a_date"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="price_above_zero"),
+        )
+        ordering = ("plan", "currency", "-starts_at")
+
+    def __str__(self) -> str:
+        return money.spoken(self.money)
+
+    @property
+    def money(self) -> Money:
+        return money.from_minor(self.amount, self.currency)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+from django_fsm import FSMField, transition
+from moneyed import Money
+
+from billing import money
+from billing.models import Invoice, Transfer
+from billing.models.state import StatefulModel
+from subscriptions.models.plan import Plan, Price
+
+
+class Subscription(StatefulModel):
+    """A promise to one user."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Waiting for payment"
+        ACTIVE = "active", "Active"
+        PAST_DUE = "past_due", "Past due"
+        PAUSED = "paused", "Paused"
+        SUSPENDED = "suspended", "Suspended"
+        CANCELLED = "cancelled", "Cancelled"
+        EXPIRED = "expired", "Expired"
+        ENDED = "ended", "Ended"
+        ABANDONED = "abandoned", "Abandoned"
+
+    LIVE = (Status.PENDING, Status.ACTIVE, Status.PAST_DUE, Status.PAUSED, Status.SUSPENDED)
+    noun = "subscription"
+    told_as: ClassVar[dict[str, str]] = {"active": "activated"}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="subscriptions")
+    status = FSMField(max_length=12, choices=Status, default=Status.PENDING, protected=True)
+    auto_renew = models.BooleanField(default=False)
+    anchor_at = models.DateTimeField(null=True, blank=True, help_text="Months are counted from here.")
+    valid_till = models.DateTimeField(null=True, blank=True, help_text="End of what is paid.")
+    access_until = models.DateTimeField(null=True, blank=True, help_text="End of access: valid till, and any grace.")
+    next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    cancel_reason = models.CharField(max_length=300, blank=True)
+    request_key = models.CharField(max_length=120, null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(status__in=["pending", "active", "past_due", "paused", "suspended"]),
+                name="subscription_one_live_per_user",
+            ),
+            models.UniqueConstraint(fields=["user", "request_key"], name="subscription_request_key"),
+            models.CheckConstraint(
+                condition=~Q(status__in=["active", "past_due", "cancelled", "expired", "ended"])
+                | Q(valid_till__isnull=False, access_until__isnull=False, anchor_at__isnull=False),
+                name="subscription_begun_has_a_term",
+            ),
+        )
+        indexes = (
+            # The access check reads nothing but this.
+            models.Index(
+                fields=["user", "access_until"], include=["plan"], condition=Q(access_until__isnull=False),
+                name="subscription_access",
+            ),
+            models.Index(
+                fields=["next_action_at"], condition=Q(next_action_at__isnull=False), name="subscription_due"
+            ),
+            models.Index(fields=["-created_at", "id"], name="subscription_recent"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.plan.name}, {self.get_status_display().lower()}"
+
+    @property
+    def customer_id(self) -> uuid.UUID:
+        return self.user_id
+
+    def has_access(self, at: datetime) -> bool:
+        """Whether films play at `at`."""
+        return self.access_until is not None and at < self.access_until
+
+    @transition(status, source=[Status.PENDING, Status.SUSPENDED], target=Status.ACTIVE)
+    def activate(self) -> None: ...
+
+    @transition(status, source=Status.ACTIVE, target=Status.PAST_DUE)
+    def fall_due(self) -> None: ...
+
+    @transition(status, source=[Status.PAST_DUE], target=Status.ACTIVE)
+    def recover(self) -> None: ...
+
+    @transition(status, source=Status.ACTIVE, target=Status.PAUSED)
+    def pause(self) -> None: ...
+
+    @transition(status, source=Status.PAUSED, target=Status.ACTIVE)
+    def resume(self) -> None: ...
+
+    @transition(status, source=Status.ACTIVE, target=Status.SUSPENDED)
+    def suspend(self) -> None: ...
+
+    @transition(status, source=[Status.ACTIVE, Status.PAST_DUE], target=Status.CANCELLED)
+    def cancel(self) -> None: ...
+
+    @transition(status, source=Status.PAST_DUE, target=Status.EXPIRED)
+    def expire(self) -> None: ...
+
+    @transition(status, source=Status.CANCELLED, target=Status.ENDED)
+    def end(self) -> None: ...
+
+    @transition(status, source=Status.PENDING, target=Status.ABANDONED)
+    def abandon(self) -> None: ...
+
+
+class _During(Func):
+    """The period as a range that holds its start and not its end."""
+
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+class Period(models.Model):
+    """One span of a subscription that was billed: the joint between promise and money.
+
+    The first period begins when its invoice is paid, so until then it has no times.
+    """
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
+    number = models.PositiveIntegerField(help_text="1 for the first.")
+    months = models.PositiveSmallIntegerField()
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    invoice = models.OneToOneField(
+        Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="What billed it."
+    )
+    transfer = models.OneToOneField(
+        Transfer, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Or what paid it."
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("subscription", "number")
+        constraints = (
+            models.UniqueConstraint(fields=["subscription", "number"], name="period_number"),
+            models.UniqueConstraint(fields=["subscription", "starts_at"], name="period_start"),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True, ends_at__isnull=True)
+                | Q(starts_at__isnull=False, ends_at__gt=F("starts_at")),
+                name="period_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(invoice__isnull=False, transfer__isnull=True)
+                | Q(invoice__isnull=True, transfer__isnull=False),
+                name="period_has_an_invoice_or_a_transfer",
+            ),
+            ExclusionConstraint(
+                name="period_no_overlap",
+                expressions=[
+                    ("subscription", RangeOperators.EQUAL),
+                    (_During("starts_at", "ends_at", RangeBoundary()), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(starts_at__isnull=False),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Period {self.number}"
+
+    @property
+    def paid(self) -> Money | None:
+        """What its invoice was over."""
+        return money.from_minor(self.invoice.total, self.invoice.currency) if self.invoice else None

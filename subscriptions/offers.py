@@ -1,0 +1,52 @@
+"""What is on sale, at what price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.errors import NotFound
+from subscriptions import pricing
+from subscriptions.models import Plan, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan on sale with the price of now."""
+
+    plan: Plan
+    price: Price
+    saving: pricing.Saving | None
+
+    @property
+    def quote(self) -> pricing.Quote:
+        return pricing.quote(self.plan.name, self.plan.months, self.price.money)
+
+
+def on_sale(*, at: datetime, currency: str = "RUB") -> list[Offer]:
+    """Every plan on sale at `at`, in the page's order."""
+    prices = _prices(at, currency)
+    monthly = min((prices[plan.pk].money for plan in _plans() if plan.months == 1 and plan.pk in prices), default=None)
+    return [
+        Offer(plan, prices[plan.pk], pricing.saving(prices[plan.pk].money, plan.months, monthly))
+        for plan in _plans()
+        if plan.pk in prices
+    ]
+
+
+def find(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
+    """The offer of a plan, by its id or code. Raises NotFound `plan_not_found`, also for one no longer on sale."""
+    for offer in on_sale(at=at, currency=currency):
+        if str(plan) in (str(offer.plan.pk), offer.plan.code):
+            return offer
+    raise NotFound("There is no such plan on sale.", "plan_not_found")
+
+
+def _plans() -> list[Plan]:
+    return list(Plan.objects.filter(on_sale=True))
+
+
+def _prices(at: datetime, currency: str) -> dict[int, Price]:
+    """The newest price that has begun, of each plan."""
+    started = Price.objects.filter(starts_at__lte=at, currency=currency)
+    return {price.plan_id: price for price in started.order_by("plan_id", "-starts_at").distinct("plan_id")}

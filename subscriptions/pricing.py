@@ -1,0 +1,156 @@
+"""What things cost and what comes back: pure functions. The preview and the deed call the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from moneyed import Money
+
+from billing import money
+from subscriptions.calendar import anniversary, months_begun
+from subscriptions.models import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A discount that was considered: its name, what it would take off, and whether it was applied and why (not)."""
+
+    name: str
+    saves: Money
+    applied: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a plan costs somebody now, and how that was found."""
+
+    plan: str
+    months: int
+    list_price: Money
+    total: Money
+    candidates: tuple[Candidate, ...] = field(default=())
+
+    @property
+    def applied(self) -> str | None:
+        """The name of the discount applied."""
+        return next((c.name for c in self.candidates if c.applied), None)
+
+    @property
+    def explanation(self) -> str:
+        term = "1 month" if self.months == 1 else f"{self.months} months"
+        return f"{self.plan}, {term}: {money.spoken(self.total)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """How much less a term costs than its months bought one by one."""
+
+    amount: Money
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term that was paid: what `unused` needs to know of it. Times are aware; `zone` is the plan's."""
+
+    policy: str
+    paid: Money
+    refunded: Money
+    months: int
+    starts_at: datetime
+    ends_at: datetime
+    paid_at: datetime
+    zone: ZoneInfo
+    cooling_off: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """What comes back when a term is cancelled now, until when access goes on, and why, in words."""
+
+    refund: Money
+    access_until: datetime
+    explanation: str
+
+
+def quote(plan: str, months: int, price: Money) -> Quote:
+    """What a plan of `months` months at `price` costs."""
+    return Quote(plan=plan, months=months, list_price=price, total=price)
+
+
+def saving(price: Money, months: int, monthly: Money | None) -> Saving | None:
+    """What `months` months at `price` save against `monthly` each; None where they save nothing."""
+    if monthly is None or monthly.currency != price.currency or monthly * months <= price:
+        return None
+    whole = monthly * months
+    return Saving(whole - price, int((whole - price).amount * 100 / whole.amount))
+
+
+def unused(term: Term, at: datetime) -> Unused:
+    """What comes back of a paid term that is cancelled at `at`. Never more than is left of the payment, never below zero.
+
+    The rules are PRODUCT's "Refund rules": the cooling-off window first, then the plan's policy.
+    """
+    policies = {
+        Plan.RefundPolicy.UNUSED_MONTHS: _unused_months,
+        Plan.RefundPolicy.PRO_RATA_DAYS: _pro_rata_days,
+        Plan.RefundPolicy.WINDOW_ONLY: _nothing,
+        Plan.RefundPolicy.NONE: _nothing,
+    }
+    if at < term.paid_at + term.cooling_off and term.policy != Plan.RefundPolicy.NONE:
+        result = _everything(term, at)
+    else:
+        result = policies[Plan.RefundPolicy(term.policy)](term, at)
+    left = term.paid - term.refunded
+    if result.refund > left:
+        note = f" {money.spoken(term.refunded)} came back before, so {money.spoken(left)} is left."
+        return Unused(left, result.access_until, result.explanation + note)
+    return result
+
+
+def _everything(term: Term, at: datetime) -> Unused:
+    minutes = int(term.cooling_off.total_seconds() // 60)
+    return Unused(
+        term.paid,
+        at,
+        f"Cancelled within {minutes} minutes of payment: all of {money.spoken(term.paid)} comes back and access ends now.",
+    )
+
+
+def _unused_months(term: Term, at: datetime) -> Unused:
+    begun = min(months_begun(term.starts_at, at, term.zone), term.months)
+    shares = money.split(term.paid, term.months)
+    back = sum(shares[begun:], start=term.paid - term.paid)
+    until = min(anniversary(term.starts_at, begun, term.zone), term.ends_at)
+    left = term.months - begun
+    if left == 0:
+        why = "The last month of the term has begun, so nothing comes back; access goes on to the end of the term."
+    else:
+        why = (
+            f"{left} of {term.months} months have not begun. {money.spoken(term.paid)} split over the months gives "
+            f"{money.spoken(back)} for them; access goes on to the end of the month in progress."
+        )
+    return Unused(back, max(until, at), why)
+
+
+def _pro_rata_days(term: Term, at: datetime) -> Unused:
+    days = (term.ends_at.astimezone(term.zone).date() - term.starts_at.astimezone(term.zone).date()).days
+    left = max(min((term.ends_at - max(at, term.starts_at)) // timedelta(days=1), days), 0)
+    back = money.fraction(term.paid, left, days)
+    return Unused(
+        back,
+        at,
+        f"{left} whole days of {days} are unused: {money.spoken(back)} of {money.spoken(term.paid)} comes back and "
+        "access ends now.",
+    )
+
+
+def _nothing(term: Term, at: datetime) -> Unused:
+    return Unused(
+        term.paid - term.paid,
+        max(term.ends_at, at),
+        "Nothing comes back under this plan's rules; access goes on to the end of the term.",
+    )

@@ -1,0 +1,13 @@
+"""Tasks wake the sweeps; each sweep finds its own work in PostgreSQL."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from subscriptions import lifecycle
+
+
+@shared_task
+def end_terms() -> None:
+    for _ in range(50):
+        if not lifecycle.end_due(at=timezone.now()):
+            return
