@@ -1,0 +1,263 @@
+"""The merchant API: JSON over HTTP Basic. `Idempotency-Key` gives the first answer again for 24 hours."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from acquiring.bank.house import the_bank
+from acquiring.bank.journal import parse_day
+from acquiring.bank.records import Order, Payment, Refusal, stamp
+
+CURRENCIES = frozenset({"RUB", "USD", "EUR", "JPY", "KZT"})
+WINDOW = timedelta(hours=24)
+LARGEST = 10**12  # minor units
+
+api = Blueprint("api", __name__, url_prefix="/api")
+
+Body = dict[str, Any]
+Answer = tuple[int, Body]
+
+
+@api.before_request
+def _door() -> Response | None:
+    """Who may come in: nobody while refusing, only the merchant, and slowly if so ordered."""
+    bank = the_bank()
+    if bank.faults.refusing():
+        bank.hang_up(request.environ)
+    if not _known(request.authorization):
+        return reply(401, _problem("unauthorized", "wrong merchant or secret"))
+    if slow := bank.faults.take("slow"):
+        bank.pause(slow.number)
+    return None
+
+
+@api.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> Response:
+    return reply(refusal.status, _problem(refusal.code, refusal.message))
+
+
+def _known(authorization: Any) -> bool:
+    config = the_bank().config
+    if authorization is None or authorization.type != "basic":
+        return False
+    given = f"{authorization.username}:{authorization.password}".encode()
+    return hmac.compare_digest(given, f"{config.merchant}:{config.secret}".encode())
+
+
+@api.post("/payments")
+def open_payment() -> Response:
+    """A payment to be made on the page: 201, or 200 for one that is known."""
+    return _acting(lambda body: _answer(*the_bank().desk.open(_order(body))))
+
+
+@api.post("/charges")
+def charge() -> Response:
+    """A payment by saved card, final at once: 201, or 200 for one that is known."""
+    return _acting(lambda body: _answer(*the_bank().desk.charge(_order(body), _text(body, "token", most=100))))
+
+
+@api.post("/payments/<payment_id>/capture")
+def capture(payment_id: str) -> Response:
+    """Takes a held sum."""
+    return _acting(lambda body: _answer(the_bank().desk.capture(payment_id, _amount(body)), False))
+
+
+@api.post("/payments/<payment_id>/void")
+def void(payment_id: str) -> Response:
+    """Releases a hold or closes an unpaid page; answers with the payment's true state."""
+    return _acting(lambda body: _answer(the_bank().desk.void(payment_id), False))
+
+
+@api.post("/payments/void")
+def void_order() -> Response:
+    """As `void` by the merchant's own id; one never seen will be refused when it comes."""
+    return _acting(lambda body: _answer(the_bank().desk.void_order(_text(body, "order_id")), False))
+
+
+@api.post("/refunds")
+def refund() -> Response:
+    """Returns money: 201, or 200 for a refund that is known."""
+    return _acting(_refund)
+
+
+def _refund(body: Body) -> Answer:
+    refund, new = the_bank().returns.refund(
+        _text(body, "payment_id"),
+        _amount(body),
+        _currency(body),
+        order_id=_text(body, "order_id"),
+        reason=_text(body, "reason", required=False),
+    )
+    return 201 if new else 200, refund.as_json()
+
+
+@api.get("/payments/<payment_id>")
+def get_payment(payment_id: str) -> Response:
+    """One payment by the bank's id."""
+    return reply(*_answer(the_bank().desk.get(payment_id), False))
+
+
+@api.get("/payments")
+def find_payment() -> Response:
+    """One payment by the merchant's id."""
+    return reply(*_answer(the_bank().desk.by_order(request.args.get("order_id", "")), False))
+
+
+@api.get("/refunds/<refund_id>")
+def get_refund(refund_id: str) -> Response:
+    """One refund by the bank's id."""
+    return reply(200, the_bank().returns.get(refund_id).as_json())
+
+
+@api.get("/refunds")
+def find_refund() -> Response:
+    """One refund by the merchant's id."""
+    return reply(200, the_bank().returns.by_order(request.args.get("order_id", "")).as_json())
+
+
+@api.get("/statement")
+def statement() -> Response:
+    """The operations of one day (UTC), 100 to a page."""
+    page = request.args.get("page", "1")
+    if not page.isdecimal() or not 1 <= int(page) <= 10**6:
+        raise Refusal(422, "invalid", "page must be a whole number from 1")
+    items, next_page = the_bank().journal.statement(parse_day(request.args.get("day", "")), int(page))
+    return reply(200, {"items": items, "next_page": next_page})
+
+
+def reply(status: int, body: Any) -> Response:
+    """A JSON answer."""
+    return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
+
+
+def _problem(code: str, message: str) -> Body:
+    return {"error": {"code": code, "message": message}}
+
+
+def _answer(payment: Payment, new: bool) -> Answer:
+    return 201 if new else 200, payment.as_json(the_bank().journal.public_url)
+
+
+def _acting(act: Callable[[Body], Answer]) -> Response:
+    """Acts once per idempotency key, with the ordered time-outs and errors around it."""
+    bank = the_bank()
+    body = _body()
+    if bank.faults.take("timeout_before"):
+        bank.hang(request.environ)
+    status, answer = _once(request.headers.get("Idempotency-Key", ""), body, act)
+    if status < 400:
+        if bank.faults.take("timeout_after"):
+            bank.hang(request.environ)
+        if bank.faults.take("error_after"):
+            status, answer = 500, _problem("internal", "something went wrong")
+    return reply(status, answer)
+
+
+def _once(key: str, body: Body, act: Callable[[Body], Answer]) -> Answer:
+    """The first answer of this key if there is one, else acts and keeps the answer, in one transaction."""
+    bank = the_bank()
+    canonical = json.dumps([request.method, request.path, body], sort_keys=True)
+    fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
+    with bank.books.transaction():
+        since = stamp(bank.journal.now() - WINDOW)
+        known = bank.books.query("SELECT * FROM answers WHERE key = ? AND at > ?", key, since) if key else []
+        if known:
+            if known[0]["fingerprint"] != fingerprint:
+                return 422, _problem("idempotency_mismatch", "this key was used for another request")
+            return known[0]["status"], json.loads(known[0]["body"])
+        try:
+            status, answer = act(body)
+        except Refusal as refusal:  # a refusal changes nothing, so this is no half-done act
+            status, answer = refusal.status, _problem(refusal.code, refusal.message)
+        if key:
+            kept = (
+                key,
+                fingerprint,
+                status,
+                json.dumps(answer),
+                stamp(bank.journal.now()),
+            )
+            bank.books.query("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *kept)
+        return status, answer
+
+
+def _body() -> Body:
+    if not request.get_data():
+        return {}
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
+        raise Refusal(422, "invalid", "the body must be a JSON object")
+    return body
+
+
+def _order(body: Body) -> Order:
+    return Order(
+        order_id=_text(body, "order_id", most=100),
+        amount=_amount(body),
+        currency=_currency(body),
+        description=_text(body, "description", required=False),
+        customer=_text(body, "customer", required=False),
+        email=_text(body, "email", required=False),
+        return_url=_url(body, "return_url"),
+        callback_url=_url(body, "callback_url"),
+        save_card=_flag(body, "save_card", False),
+        capture=_flag(body, "capture", True),
+        expires_at=_time(body, "expires_at"),
+    )
+
+
+def _text(body: Body, name: str, *, required: bool = True, most: int = 2000) -> str:
+    value = body.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or len(value) > most or (required and not value):
+        raise Refusal(422, "invalid", f"{name} must be a text of at most {most} characters")
+    return value
+
+
+def _url(body: Body, name: str) -> str:
+    value = _text(body, name, required=False)
+    if value and not value.startswith(("http://", "https://")):
+        raise Refusal(422, "invalid", f"{name} must be an http or https address")
+    return value
+
+
+def _amount(body: Body) -> int:
+    value = body.get("amount")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST:
+        raise Refusal(422, "invalid", "amount must be a whole number of minor units above 0")
+    return value
+
+
+def _currency(body: Body) -> str:
+    value = _text(body, "currency")
+    if value not in CURRENCIES:
+        raise Refusal(422, "invalid", f"currency must be one of {', '.join(sorted(CURRENCIES))}")
+    return value
+
+
+def _flag(body: Body, name: str, default: bool) -> bool:
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise Refusal(422, "invalid", f"{name} must be true or false")
+    return value
+
+
+def _time(body: Body, name: str) -> str:
+    value = _text(body, name, required=False)
+    if not value:
+        return ""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refusal(422, "invalid", f"{name} must be an ISO 8601 time with an offset")
+    return stamp(moment)

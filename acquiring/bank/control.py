@@ -1,0 +1,185 @@
+"""The control page: books laid open, switches for faults. For a developer's machine: it asks for no password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from acquiring.bank.api import reply
+from acquiring.bank.cards import DECLINES
+from acquiring.bank.faults import KINDS, BadFault
+from acquiring.bank.house import the_bank
+from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal
+
+SHOWN = 50
+
+control = Blueprint("control", __name__, template_folder="templates")
+
+Page = Response | str | tuple[str, int]
+
+
+@control.before_request
+def _same_site() -> Response | None:
+    """No other site's page may press these buttons from a developer's browser."""
+    origin = request.headers.get("Origin")
+    if origin and request.method != "GET" and origin != request.host_url.rstrip("/"):
+        return reply(
+            403,
+            {
+                "error": {
+                    "code": "cross_site",
+                    "message": "this button belongs to the bank's own page",
+                }
+            },
+        )
+    return None
+
+
+@control.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> Response:
+    return reply(refusal.status, {"error": {"code": refusal.code, "message": refusal.message}})
+
+
+@control.get("/")
+def root() -> Page:
+    """The way to the control page."""
+    return redirect("/control/", 303)
+
+
+@control.get("/control/")
+def home(error: str = "") -> str:
+    """The books and the switches."""
+    bank = the_bank()
+    latest = f"1 ORDER BY seq DESC LIMIT {SHOWN}"
+    return render_template(
+        "control.html",
+        error=error,
+        kinds=KINDS,
+        codes=DECLINES,
+        faults=bank.faults.listed(),
+        refusing=bank.faults.refusing(),
+        operations=bank.books.select(Operation, latest),
+        payments=bank.books.select(Payment, latest),
+        refunds=bank.books.select(Refund, latest),
+        notes=bank.books.select(Note, latest),
+        api_port=bank.api_port,
+        shown=SHOWN,
+    )
+
+
+@control.get("/control/health")
+def health() -> Response:
+    """Says that the bank is up, and where its API port is."""
+    return reply(200, {"ok": True, "api_port": the_bank().api_port})
+
+
+@control.get("/control/operations")
+def operations() -> Response:
+    """Every operation in which money moved or was tried, oldest first."""
+    return reply(200, [line.as_json() for line in the_bank().journal.operations()])
+
+
+@control.get("/control/callbacks")
+def callbacks() -> Response:
+    """Every callback and every attempt to deliver it, oldest first, without its contents."""
+    bank = the_bank()
+    attempts: dict[str, list[dict[str, str]]] = {}
+    for row in bank.books.query("SELECT note_id, at, result FROM attempts ORDER BY seq"):
+        attempts.setdefault(row["note_id"], []).append({"at": row["at"], "result": row["result"]})
+    notes = bank.books.select(Note, "1 ORDER BY seq")
+    return reply(200, [_note_json(note, attempts.get(note.id, [])) for note in notes])
+
+
+def _note_json(note: Note, attempts: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "id": note.id,
+        "type": note.type,
+        "object_id": note.object_id,
+        "state": note.state,
+        "forged": note.forged,
+        "created_at": note.created_at,
+        "next_at": note.next_at if note.state == "pending" else None,
+        "attempts": attempts,
+    }
+
+
+@control.get("/control/faults")
+def list_faults() -> Response:
+    """The faults in force."""
+    return reply(200, [fault.as_json() for fault in the_bank().faults.listed()])
+
+
+@control.post("/control/faults")
+def order_fault() -> Page:
+    """Orders a fault, by JSON (201, 422) or by the page's form (back to the page)."""
+    faults = the_bank().faults
+    try:
+        if not request.is_json:
+            faults.add(*_form_fault())
+            return redirect("/control/", 303)
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict) or not isinstance(body.get("fault"), str):
+            raise BadFault('the body must be {"fault": name, "count": n} or {"fault": name, "rate": 0..1, "seed": n}')
+        fault = faults.add(body["fault"], body.get("count"), body.get("rate"), body.get("seed", 0))
+    except BadFault as bad:
+        if not request.is_json:
+            return home(str(bad)), 422
+        return reply(422, {"error": {"code": "bad_fault", "message": str(bad)}})
+    return reply(201, fault.as_json())
+
+
+def _form_fault() -> tuple[str, object, object, object]:
+    """The form's fields as `Faults.add` wants them. Raises BadFault."""
+    form = request.form
+    name, argument = form.get("fault", ""), form.get("argument", "").strip()
+    try:
+        count = int(form["count"]) if form.get("count", "").strip() else None
+        rate = float(form["rate"]) if form.get("rate", "").strip() else None
+        seed = int(form.get("seed", "").strip() or 0)
+    except ValueError:
+        raise BadFault("count, rate and seed must be numbers") from None
+    return (f"{name}:{argument}" if argument else name), count, rate, seed
+
+
+@control.delete("/control/faults")
+def clear_faults() -> Response:
+    """Ends every fault; a closed API port opens at once."""
+    the_bank().faults.clear()
+    return reply(200, [])
+
+
+@control.post("/control/faults/clear")
+def clear_faults_by_form() -> Page:
+    """The page's button for the same."""
+    the_bank().faults.clear()
+    return redirect("/control/", 303)
+
+
+@control.post("/control/reset")
+def reset() -> Page:
+    """Empties the books and ends every fault. For tests only: a bank does not forget."""
+    the_bank().books.empty()
+    the_bank().faults.clear()
+    return redirect("/control/", 303) if request.form else reply(200, {"ok": True})
+
+
+@control.post("/control/payments/<payment_id>/refund")
+def cabinet_refund(payment_id: str) -> Response:
+    """A refund made in the acquirer's cabinet, behind the shop's back: {"amount": minor units}."""
+    body = request.get_json(silent=True)
+    amount = body.get("amount") if isinstance(body, dict) else None
+    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 1:
+        raise Refusal(422, "invalid", "amount must be a whole number of minor units above 0")
+    bank = the_bank()
+    currency = bank.desk.get(payment_id).currency
+    refund, _ = bank.returns.refund(payment_id, amount, currency, reason="made in the cabinet")
+    return reply(201, refund.as_json())
+
+
+@control.post("/control/payments/<payment_id>/chargeback")
+def charge_back(payment_id: str) -> Response:
+    """The card's holder disputed the payment: what is left of it is taken back."""
+    bank = the_bank()
+    return reply(201, bank.returns.charge_back(payment_id).as_json(bank.journal.public_url))

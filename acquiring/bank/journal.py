@@ -1,0 +1,173 @@
+"""What the bank writes down besides payments: the registry of operations, and the callbacks it owes the merchant."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from acquiring.bank.books import Books
+from acquiring.bank.faults import Faults
+from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
+
+PAGE = 100
+HELD_FOR = timedelta(seconds=3)
+BACKOFF = (1, 2, 5, 10, 30, 60)  # seconds; the last one goes on
+MAX_TRIES = 100
+
+
+def mint(prefix: str) -> str:
+    """A new id that cannot be guessed: the link of a payment's page is also its key."""
+    return f"{prefix}_{secrets.token_hex(16)}"
+
+
+class Journal:
+    """Operations and callbacks, written in the same transaction as the fact they tell."""
+
+    def __init__(
+        self,
+        books: Books,
+        faults: Faults,
+        now: Callable[[], datetime],
+        *,
+        public_url: str = "",
+        callback_url: str = "",
+        new_id: Callable[[str], str] = mint,
+    ) -> None:
+        self.books, self.faults, self.now, self.new_id = books, faults, now, new_id
+        self.public_url, self.callback_url = public_url, callback_url
+        self.on_note: Callable[[], None] = lambda: None
+
+    def record(self, subject: Payment | Refund, kind: str, amount: int, state: str) -> None:
+        """Writes the operation of a payment or refund, or its new state and amount when it is known."""
+        payment_id = subject.id if isinstance(subject, Payment) else subject.payment_id
+        line_id = f"{subject.id}_chargeback" if kind == "chargeback" else subject.id
+        at = stamp(self.now())
+        line = Operation(
+            line_id,
+            subject.order_id,
+            payment_id,
+            kind,
+            amount,
+            subject.currency,
+            state,
+            at,
+        )
+        if self.books.first(Operation, "id = ?", line_id):
+            self.books.save(line)
+        else:
+            self.books.add(line)
+
+    def operations(self) -> list[Operation]:
+        """Every operation ever, in order."""
+        return self.books.select(Operation, "1 ORDER BY seq")
+
+    def statement(self, day: date, page: int) -> tuple[list[dict[str, Any]], int | None]:
+        """One page of the charges and refunds of a day (UTC), and the number of the next page."""
+        since, until = day.isoformat(), (day + timedelta(days=1)).isoformat()
+        where = "kind <> 'chargeback' AND at >= ? AND at < ? ORDER BY seq LIMIT ? OFFSET ?"
+        lines = self.books.select(Operation, where, since, until, PAGE + 1, PAGE * (page - 1))
+        items = [{**self._object(line), "at": line.at} for line in lines[:PAGE]]
+        return items, page + 1 if len(lines) > PAGE else None
+
+    def _object(self, line: Operation) -> dict[str, Any]:
+        if line.kind == "refund":
+            return self.books.select(Refund, "id = ?", line.id)[0].as_json()
+        return self.books.select(Payment, "id = ?", line.id)[0].as_json(self.public_url)
+
+    def announce(self, kind: str, subject: Payment | Refund) -> None:
+        """Owes the merchant a callback of this kind, and lets the callback faults have their way with it."""
+        payment = (
+            subject if isinstance(subject, Payment) else self.books.select(Payment, "id = ?", subject.payment_id)[0]
+        )
+        url = payment.callback_url or self.callback_url
+        if not url:
+            return
+        content = subject.as_json(self.public_url) if isinstance(subject, Payment) else subject.as_json()
+        if self.faults.take("callback_forged"):
+            self.books.add(replace(self._note("payment.succeeded", url, _forged(content)), forged=True))
+        note = self._note(kind, url, content)
+        if duplicate := self.faults.take("callback_duplicate"):
+            note = replace(note, copies=int(duplicate.argument))
+        if delayed := self.faults.take("callback_delayed"):
+            note = replace(note, next_at=stamp(self.now() + timedelta(seconds=delayed.number)))
+        if self.faults.take("callback_reordered"):
+            note = replace(note, held=True, next_at=stamp(self.now() + HELD_FOR))
+        if self.faults.take("callback_lost"):
+            note = replace(note, state="lost")
+        self.books.add(note)
+        self.on_note()
+
+    def _note(self, kind: str, url: str, content: dict[str, Any]) -> Note:
+        at = stamp(self.now())
+        note_id = self.new_id("ntc")
+        body = json.dumps(
+            {"id": note_id, "type": kind, "created_at": at, "object": content},
+            ensure_ascii=False,
+        )
+        return Note(note_id, kind, content["id"], url, body, at, at)
+
+    def due(self, limit: int = 64) -> list[Note]:
+        """Callbacks whose time has come, oldest first."""
+        where = "state = 'pending' AND next_at <= ? ORDER BY seq LIMIT ?"
+        return self.books.select(Note, where, stamp(self.now()), limit)
+
+    def still_due(self, note_id: str) -> bool:
+        """Whether the callback waits to be sent now."""
+        where = "id = ? AND state = 'pending' AND next_at <= ?"
+        return self.books.first(Note, where, note_id, stamp(self.now())) is not None
+
+    def delivered(self, note_id: str, ok: bool, result: str) -> None:
+        """Writes down one delivery: done, or to be tried again later, or given up after many tries."""
+        with self.books.transaction():
+            at = self.now()
+            self.books.query(
+                "INSERT INTO attempts (note_id, at, result) VALUES (?, ?, ?)",
+                note_id,
+                stamp(at),
+                result,
+            )
+            note = self.books.first(Note, "id = ?", note_id)
+            if note is None or note.state == "delivered":
+                return
+            note = replace(note, tries=note.tries + 1, held=False, last_status=result)
+            if ok or note.forged:  # a forger does not try again
+                self.books.save(replace(note, state="delivered" if ok else "given_up"))
+                self._release_held(note)
+            elif note.tries >= MAX_TRIES:
+                self.books.save(replace(note, state="given_up"))
+            else:
+                wait = BACKOFF[min(note.tries, len(BACKOFF)) - 1]
+                self.books.save(replace(note, next_at=stamp(at + timedelta(seconds=wait))))
+
+    def _release_held(self, by: Note) -> None:
+        if not by.forged:
+            at = stamp(self.now())
+            self.books.query(
+                "UPDATE notes SET held = 0, next_at = ? WHERE held = 1 AND state = 'pending'",
+                at,
+            )
+
+
+def _forged(content: dict[str, Any]) -> dict[str, Any]:
+    """What a liar would like us to believe: paid in full, and ten times as much."""
+    amount = 10 * int(content["amount"])
+    return {
+        **content,
+        "kind": "payment",
+        "status": "succeeded",
+        "amount": amount,
+        "captured": amount,
+        "decline": None,
+    }
+
+
+def parse_day(text: str) -> date:
+    """The day of a statement. Raises Refusal (422)."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refusal(422, "invalid", "day must be YYYY-MM-DD") from None

@@ -1,0 +1,208 @@
+"""The one seam to the network: every call to an acquirer ends in an answer or in one of two exceptions."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import BaseAdapter as Adapter
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Adapter", "Client", "NotSent", "Response", "Unanswered", "redact"]
+
+REDACTED = "[redacted]"
+
+# Compared in lower case without "_" and "-". The customer's e-mail goes too: raw answers are kept for years.
+SECRET_FIELDS = frozenset(
+    {
+        "token", "rebillid", "paymentmethodid", "cardcryptogrampacket", "cryptogram",
+        "cardnumber", "number", "pan", "cvc", "cvv", "cvn", "securitycode",
+        "secret", "clientsecret", "secretkey", "password", "authorization", "signature", "apikey",
+        "email", "customeremail", "accountemail", "receiptemail",
+    }
+)  # fmt: skip
+
+
+class NotSent(Exception):
+    """The acquirer certainly never acted on the request: it did not leave, or was refused at the door (429)."""
+
+
+class Unanswered(Exception):
+    """The request may have left and nothing that can be believed came back: nobody knows whether it was acted upon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer that can be believed: any 2xx or 4xx with a JSON body (429 is `NotSent` instead)."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether the acquirer accepted the request."""
+        return 200 <= self.status < 300
+
+
+def redact(data: Any, also: frozenset[str] = frozenset()) -> Any:
+    """A copy of JSON-like `data` in which every secret field, at any depth, reads "[redacted]".
+
+    `also` names further fields (lower case, without "_" and "-") of one acquirer. Empty values stay as they are.
+    """
+    hidden = SECRET_FIELDS | also
+    if isinstance(data, Mapping):
+        return {key: REDACTED if _is_secret(key, value, hidden) else redact(value, also) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [redact(item, also) for item in data]
+    return data
+
+
+def _is_secret(key: object, value: object, hidden: frozenset[str]) -> bool:
+    name = str(key).lower().replace("_", "").replace("-", "")
+    return name in hidden and bool(value)
+
+
+class Client:
+    """Speaks JSON with one acquirer over kept-alive connections, one session per thread.
+
+    `base_url`: scheme, host and optional path prefix. `auth`: a (user, password) pair or a requests' AuthBase.
+    `timeout`: seconds to wait for the answer; `connect_timeout`: seconds to reach the host. `idempotency_header`:
+    what this acquirer calls it. `adapter`: replaces the network (a simulator mounts an in-process application).
+    Never retries, never follows a redirect, keeps no cookie and ignores the proxies of the environment.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        auth: tuple[str, str] | AuthBase | None = None,
+        timeout: float = 10.0,
+        *,
+        connect_timeout: float = 2.0,
+        idempotency_header: str = "Idempotency-Key",
+        headers: Mapping[str, str] | None = None,
+        adapter: Adapter | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._auth = auth
+        self._timeout = (connect_timeout, timeout)
+        self._idempotency_header = idempotency_header
+        self._headers = dict(headers or {})
+        self._adapter = adapter
+        self._local = threading.local()
+
+    def __repr__(self) -> str:
+        return f"Client({self._base_url!r})"
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        form: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Sends one request and returns the acquirer's answer, a refusal (4xx) included.
+
+        Raises NotSent when the acquirer certainly did not act, Unanswered when nobody can know.
+        """
+        all_headers = {"Accept": "application/json", **self._headers, **(headers or {})}
+        if idempotency_key:
+            all_headers[self._idempotency_header] = idempotency_key
+        started = time.monotonic()
+        try:
+            status, content = self._send(
+                method,
+                self._base_url + path,
+                json=json,
+                data=form,
+                params=params,
+                headers=all_headers,
+            )
+            answer = _believe(status, content)
+        except (NotSent, Unanswered) as problem:
+            self._note(method, path, idempotency_key, type(problem).__name__, started)
+            raise
+        self._note(method, path, idempotency_key, str(answer.status), started)
+        return answer
+
+    def _send(self, method: str, url: str, **parts: Any) -> tuple[int, bytes]:
+        session = self._session()
+        try:
+            prepared = session.prepare_request(requests.Request(method, url, auth=self._auth, **parts))
+        except (requests.RequestException, ValueError, TypeError) as problem:
+            raise NotSent(f"the request could not be made: {type(problem).__name__}") from problem
+        try:
+            # `proxies` is spelled out: a session with trust_env=False would ask for none anyway.
+            answer = session.send(
+                prepared,
+                timeout=self._timeout,
+                allow_redirects=False,
+                proxies={},
+                verify=True,
+            )
+            return answer.status_code, answer.content
+        except requests.RequestException as problem:
+            if _never_left(problem):
+                raise NotSent(f"no connection: {type(problem).__name__}") from problem
+            raise Unanswered(f"no answer: {type(problem).__name__}") from problem
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            adapter = self._adapter or HTTPAdapter(max_retries=0)
+            session.mount("http://", adapter)
+            session.mount("https://", adapter)
+            self._local.session = session
+        return session
+
+    def _note(self, method: str, path: str, key: str | None, result: str, started: float) -> None:
+        # Neither bodies, headers nor query strings: what is never written cannot leak.
+        took = round((time.monotonic() - started) * 1000)
+        log.info(
+            "%s %s%s key=%s -> %s in %d ms",
+            method,
+            self._base_url,
+            path,
+            key or "-",
+            result,
+            took,
+        )
+
+
+def _never_left(problem: requests.RequestException) -> bool:
+    """Whether the connection itself was not made (refused, no such host, too slow to connect)."""
+    if isinstance(problem, requests.ConnectTimeout):
+        return True
+    if isinstance(problem, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        return True
+    cause = problem.args[0] if problem.args else None
+    return isinstance(getattr(cause, "reason", cause), (NewConnectionError, ConnectTimeoutError))
+
+
+def _believe(status: int, content: bytes) -> Response:
+    """The answer, if it is one. Raises NotSent for 429 and Unanswered for 3xx, 5xx and what is not JSON."""
+    if status == 429:
+        raise NotSent("the acquirer is too busy (429)")
+    if status >= 500 or not (200 <= status < 300 or 400 <= status < 500):
+        raise Unanswered(f"the acquirer answered {status}")
+    try:
+        return Response(status, jsonlib.loads(content))
+    except ValueError as problem:
+        raise Unanswered(f"the acquirer answered {status} with something that is not JSON") from problem
