@@ -75,7 +75,7 @@ class SignUp(ThrottledPosts, FormView):
 @require_GET
 @never_cache
 def signup_sent(request: HttpRequest) -> HttpResponse:
-    """"Check your mail", with a way to have it sent again."""
+    """ "Check your mail", with a way to have it sent again."""
     email = request.session.get(SIGNUP_EMAIL)
     if not email:
         return redirect("signup")

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from django.apps import AppConfig
+from django.apps import apps as global_apps
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 
@@ -39,7 +40,7 @@ def sync_roles(table: Mapping[str, Iterable[str]], using: str = "default") -> No
             )
 
 
-def sync_after_migrate(sender: AppConfig, using: str, apps: Any, **kwargs: Any) -> None:
+def sync_after_migrate(sender: AppConfig, using: str, apps: Any = global_apps, **kwargs: Any) -> None:
     """Keep the roles true after every migrate. Runs once per app, as the permissions of each appear."""
     table: Mapping[str, Iterable[str]] = getattr(settings, "STAFF_ROLES", {})
     named = any(pattern.split(".")[0] in (sender.label, "*") for patterns in table.values() for pattern in patterns)

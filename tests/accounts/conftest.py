@@ -24,6 +24,12 @@ def fast_passwords(settings):
 
 
 @pytest.fixture
+def mails_at_once(monkeypatch):
+    """The test's own transaction never commits; that mails wait for a commit is tested in test_accounts_people."""
+    monkeypatch.setattr("accounts.mails.transaction.on_commit", lambda callback: callback())
+
+
+@pytest.fixture
 def api() -> APIClient:
     return APIClient()
 

@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
 
 
 def stub(request: HttpRequest) -> HttpResponse:
@@ -14,7 +13,6 @@ def stub(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/auth/", include("accounts.api_urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("", include("accounts.urls")),
     path("plans/", stub, name="plans"),
     path("films/", stub, name="films"),
