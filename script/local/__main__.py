@@ -1,14 +1,13 @@
 """`python -m local server|checks [arguments]`, started by script/local/launch."""
 
+import importlib
 import os
 import sys
 
-from local import checks, server, stop
+from local import stop
 from local.console import say
 from local.places import ROOT
 from local.problem import Problem
-
-COMMANDS = {"server": server.main, "checks": checks.main}
 
 
 def main() -> int:
@@ -16,7 +15,9 @@ def main() -> int:
     os.chdir(ROOT)
     command, *arguments = sys.argv[1:]
     try:
-        return COMMANDS[command](arguments)
+        # Imported here: a signal should find its handler in place as early as possible.
+        status: int = importlib.import_module(f"local.{command}").main(arguments)
+        return status
     except Problem as problem:
         say(f"\n{problem}", error=True)
         return 1

@@ -146,8 +146,9 @@ class Server:
         celery = ["celery", "--app", "billing_project.celery", "--quiet"]
         worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]
+        quiet = ["-W", "ignore:You're running the worker with superuser"]
         for name, command in {"web": web, "worker": worker, "beat": beat}.items():
-            self.children.start(name, [python, "-m", *command], env=self.env)
+            self.children.start(name, [python, *quiet, "-m", *command], env=self.env)
 
     def welcome(self, seconds: float) -> str:
         shop = self.env["PUBLIC_URL"].rstrip("/")
