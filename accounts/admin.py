@@ -31,6 +31,19 @@ class AddUserForm(AdminUserCreationForm):
         field_classes: dict[str, type[forms.Field]] = {}
 
 
+class ConfirmedFilter(admin.SimpleListFilter):
+    title = "e-mail confirmed"
+    parameter_name = "confirmed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if self.value() in ("yes", "no"):
+            return queryset.filter(email_confirmed_at__isnull=self.value() == "no")
+        return queryset
+
+
 @admin.register(User)
 class UserAdmin(stock.UserAdmin):
     """Find and see a person; change what the editor's own rank allows."""
@@ -39,7 +52,7 @@ class UserAdmin(stock.UserAdmin):
     add_form = AddUserForm
     list_display: list[Any] = ["email", "name", "confirmed", "is_staff", "date_joined"]
     list_filter: list[Any] = [
-        ("email_confirmed_at", admin.EmptyFieldListFilter),
+        ConfirmedFilter,
         "is_active",
         "is_staff",
         "groups",

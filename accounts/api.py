@@ -42,7 +42,7 @@ class PersonSerializer(serializers.ModelSerializer[User]):
 
 
 class MeSerializer(PersonSerializer):
-    roles = serializers.SlugRelatedField("name", source="groups", many=True, read_only=True)
+    roles: Any = serializers.SlugRelatedField("name", source="groups", many=True, read_only=True)
 
     class Meta:
         model = User
@@ -202,4 +202,4 @@ class Me(APIView):
     )
     def get(self, request: Request) -> Response:
         """Oneself."""
-        return Response(MeSerializer(request.user).data)
+        return Response(MeSerializer(cast(User, request.user)).data)

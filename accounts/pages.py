@@ -35,7 +35,14 @@ def with_next(route: str, next_url: str) -> str:
     return reverse(route) + (f"?{urlencode({'next': next_url})}" if next_url else "")
 
 
-class LogIn(ThrottledPosts, auth.LoginView):
+class PlainLabels:
+    """Mixin of a form view: labels without a colon, as on every page of the shop."""
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}  # type: ignore[misc]
+
+
+class LogIn(ThrottledPosts, PlainLabels, auth.LoginView):
     """The stock view with our form; `next` is checked by it."""
 
     template_name = "accounts/login.html"
@@ -46,7 +53,7 @@ class LogIn(ThrottledPosts, auth.LoginView):
         return {**super().get_initial(), "username": self.request.session.get(SIGNUP_EMAIL, "")}
 
 
-class SignUp(ThrottledPosts, FormView):
+class SignUp(ThrottledPosts, PlainLabels, FormView):
     """Sign up; the answer is the same whether the e-mail is new or known."""
 
     template_name = "accounts/signup.html"
@@ -85,7 +92,8 @@ def signup_sent(request: HttpRequest) -> HttpResponse:
         if "filebased" in settings.EMAIL_BACKEND:
             context["mail_folder"] = settings.EMAIL_FILE_PATH
         user = User.objects.filter(email=email, email_confirmed_at=None).first()
-        context["debug_link"] = people.confirmation_link(user, next_url=next_url) if user else ""
+        link = people.confirmation_link(user, next_url=next_url) if user else ""
+        context["debug_link"] = link.removeprefix(settings.PUBLIC_URL)
     return render(request, "accounts/signup_sent.html", context)
 
 
@@ -97,7 +105,8 @@ class SendAgain(ThrottledPosts, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         next_url = safe_next(request)
         if request.user.is_authenticated:
-            user, back = request.user, next_url or resolve_url(settings.LOGIN_REDIRECT_URL)
+            user: User | None = request.user
+            back = next_url or resolve_url(settings.LOGIN_REDIRECT_URL)
         else:
             user = User.objects.filter(email=request.session.get(SIGNUP_EMAIL, "")).first()
             back = with_next("signup_sent", next_url)
@@ -140,7 +149,7 @@ class Confirm(View):
         return render(request, "accounts/confirm_bad.html", {"next": safe_next(request)}, status=400)
 
 
-class PasswordReset(ThrottledPosts, auth.PasswordResetView):
+class PasswordReset(ThrottledPosts, PlainLabels, auth.PasswordResetView):
     """The stock view. Links carry our public address, not the Host header that the asker sent."""
 
     template_name = "accounts/password_reset.html"
@@ -149,7 +158,7 @@ class PasswordReset(ThrottledPosts, auth.PasswordResetView):
     extra_email_context = {"public_url": settings.PUBLIC_URL}
 
 
-class PasswordResetConfirm(auth.PasswordResetConfirmView):
+class PasswordResetConfirm(PlainLabels, auth.PasswordResetConfirmView):
     """The stock view. Whoever opened the mailed link owns the e-mail; whoever else had the password is out."""
 
     template_name = "accounts/password_reset_confirm.html"

@@ -63,6 +63,14 @@ def test_m5_the_list_and_a_person_open_for_who_may_only_look(client, staff, anna
     assert client.post(page_of(anna), {"email": "x@x.org"}).status_code == 403
 
 
+@pytest.mark.parametrize(("answer", "emails"), [("yes", ["root@example.org"]), ("no", ["anna@example.org"])])
+def test_m5_the_list_is_filtered_by_confirmed(client, root, anna, answer, emails):
+    client.force_login(root)
+    page = client.get(LIST, {"confirmed": answer})
+
+    assert [user.email for user in page.context["cl"].result_list] == emails
+
+
 def test_m5_who_is_no_staff_sees_nothing(client, anna):
     client.force_login(anna)
 

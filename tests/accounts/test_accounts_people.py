@@ -12,7 +12,6 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts import people
 from accounts.models import User
-
 from tests.accounts.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
