@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from moneyed import Money, get_currency
+from moneyed import CurrencyDoesNotExist, Money, get_currency
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def money(units: int, currency: str) -> Money:
     """The amount of so many minor units. Raises Malformed for a currency nobody knows."""
     try:
         known = get_currency(currency)
-    except LookupError:
+    except CurrencyDoesNotExist:
         raise Malformed("currency") from None
     return Money(Decimal(units) / known.sub_unit, known)
 
@@ -86,7 +86,10 @@ def moment(data: Any, name: str) -> datetime | None:
 
 
 def signed(secrets: Sequence[str], signature: str, body: bytes) -> bool:
-    """Whether one of the secrets made this signature (base64 of HMAC-SHA256 over the raw body). Takes as long for a wrong one as for a right one."""
+    """Whether one of the secrets made this signature (base64 of HMAC-SHA256 over the raw body).
+
+    Takes as long for a wrong one as for a right one.
+    """
     try:
         given = base64.b64decode(signature, validate=True)
     except (binascii.Error, ValueError):

@@ -187,7 +187,8 @@ def acted(answer: Response, translate: Translate) -> Outcome:
 def payment_outcome(data: Any) -> Outcome:
     """What the bank's payment object says. Raises Malformed."""
     status = one_of(PAYMENT_STATUS, data, "status")
-    units = whole(data, "captured" if status is Status.SUCCEEDED else "amount")
+    asked, captured = whole(data, "amount"), whole(data, "captured")
+    units = captured if status is Status.SUCCEEDED else asked
     currency = text(data, "currency")
     decline, code, message = _decline(data)
     return Outcome(
