@@ -103,7 +103,7 @@ def _install(children: Children, installer: list[str], files: tuple[str, ...]) -
 
 def _answers(*command: str) -> bool:
     try:
-        status = subprocess.run(command, capture_output=True, start_new_session=True).returncode
+        status = subprocess.run(command, capture_output=True, start_new_session=True, check=False).returncode
     except OSError:
         return False
     stop.check()

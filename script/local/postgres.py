@@ -19,7 +19,7 @@ from local.places import NAME, VAR, site_packages
 from local.problem import Problem
 from local.processes import Account, Child, Children, Trace, end, started, tail
 
-OUTSIDE = Path("/var/tmp") / NAME
+OUTSIDE = Path("/var/tmp") / NAME  # noqa: S108 -- _make_outside looks who made it
 OUTSIDE_NOTE = VAR / "outside"
 DATABASE = "boxoffice"
 
@@ -86,7 +86,7 @@ class Postgres:
         if self.children.run("initdb", command, env=without_postgres(os.environ), account=self.account, log=log) != 0:
             raise Problem(f"PostgreSQL could not make its data folder {draft}.{tail(log)}")
         single = [str(self.binaries / "postgres"), "--single", "-D", str(draft), "postgres"]
-        _run(single, self.account, input=f"CREATE DATABASE {DATABASE}\n").check_returncode()
+        _run(single, self.account, text=f"CREATE DATABASE {DATABASE}\n").check_returncode()
         draft.rename(self.data)
 
     def _check_version(self) -> None:
@@ -216,13 +216,14 @@ def _output(command: list[str], account: Account | None) -> str:
         return ""
 
 
-def _run(command: list[str], account: Account | None, input: str = "") -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], account: Account | None, text: str = "") -> subprocess.CompletedProcess[str]:
     """Something short, which no signal needs to interrupt."""
     return subprocess.run(
         command,
+        check=False,
         cwd="/",
         env=without_postgres(os.environ),
-        input=input,
+        input=text,
         capture_output=True,
         text=True,
         start_new_session=True,

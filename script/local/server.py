@@ -22,6 +22,7 @@ In the environment, all optional:
   BROKER_URL        a Redis or RabbitMQ to use instead of our own
   BANK_API_URL      a bank to use instead of the local one
 and every setting of billing_project/settings.py. Data lies in .var/, the virtual environment in .venv/."""
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- the person's own HOST is compared with them
 CODE = ("accounts", "acquiring", "billing", "billing_project", "notifications", "subscriptions", "requirements.txt")
 
 
@@ -78,7 +79,7 @@ class Server:
                 raise Problem(f"PORT and BANK_PORT are both {self.port}: choose two different ones.")
             ports.check_free("127.0.0.1", self.bank_port, "BANK_PORT")
         # Where a program of this machine finds the shop, however the outside world does.
-        self.address = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        self.address = "127.0.0.1" if self.host in EVERYWHERE else self.host
         self.url = f"http://{self.address}:{self.port}"
         self.ports = ports.remembered(
             VAR / "ports.json", "postgres", "valkey", "bank_api", avoid={self.port, self.bank_port}
