@@ -1,7 +1,7 @@
 """Habits of the code that no linter knows. Each test lists every offence, with its file and line."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -46,11 +46,16 @@ def place(path: str, node: ast.AST) -> str:
     return f"{path}:{getattr(node, 'lineno', 0)}"
 
 
+def none(offences: Iterable[str]) -> None:
+    listed = list(offences)
+    assert not listed, "\n" + "\n".join(listed)
+
+
 def test_files_are_short():
     lengths = {path: len(text.splitlines()) for path, text in sources()}
 
     assert "billing/money.py" in lengths
-    assert [f"{path}: {length} lines" for path, length in lengths.items() if length >= FILE_LINES] == []
+    none(f"{path}: {length} lines" for path, length in lengths.items() if length >= FILE_LINES)
 
 
 def test_functions_are_short():
@@ -60,15 +65,15 @@ def test_functions_are_short():
         return (node.end_lineno or 0) - node.lineno + 1
 
     too_long = [(path, node) for path, node in functions if length(node) > FUNCTION_LINES]
-    assert [f"{place(path, node)} {node.name}: {length(node)} lines" for path, node in too_long] == []
+    none(f"{place(path, node)} {node.name}: {length(node)} lines" for path, node in too_long)
 
 
 def test_money_never_becomes_a_float():
-    assert [
+    none(
         place(path, call)
         for path, call in calls("acquiring", "billing", "subscriptions")
         if isinstance(call.func, ast.Name) and call.func.id == "float" and path not in FLOATS
-    ] == []
+    )
 
 
 def test_only_the_mouths_read_the_clock():
@@ -78,11 +83,11 @@ def test_only_the_mouths_read_the_clock():
                 return (module, name) in CLOCKS
         return False
 
-    assert [
+    none(
         place(path, call)
         for path, call in calls("billing", "subscriptions", "notifications")
         if reads_the_clock(call) and path.split("/")[1] not in MOUTHS
-    ] == []
+    )
 
 
 def test_a_lock_is_taken_and_not_only_described():
@@ -95,7 +100,7 @@ def test_a_lock_is_taken_and_not_only_described():
             if locks and path not in LOCKED_SUBQUERIES and not _is_evaluated(node, parents):
                 idle.append(place(path, node))
 
-    assert idle == []
+    none(idle)
 
 
 def _is_evaluated(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
