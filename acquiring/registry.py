@@ -36,6 +36,11 @@ def default() -> str:
     return names()[0]
 
 
+def two_stage(name: str) -> bool:
+    """Whether a sum is held first at this acquirer and taken by a second call (the entry's "two_stage")."""
+    return bool(settings.ACQUIRERS[name].get("two_stage", False))
+
+
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == "ACQUIRERS":
         get.cache_clear()

@@ -7,7 +7,6 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
 from acquiring import registry
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
@@ -46,6 +45,8 @@ def start(
         live = invoice.payments.filter(status__in=Payment.LIVE).first()
         if live:
             return live
+        if invoice.expires_at is not None and invoice.expires_at <= at:
+            raise Conflict("The time to pay this invoice is over; begin anew.", "invoice_closed")
         payment = _create(invoice, acquirer, return_url, save_card, method_id, at)
         events.emit(
             "payment.created",
@@ -79,6 +80,8 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status == Payment.Status.SUCCEEDED:
         return payment
     backend = registry.get(payment.acquirer)
+    if not payment.is_live and payment.next_check_at is not None:
+        return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id)
     if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
@@ -91,10 +94,7 @@ def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     The payment may turn out paid after all. Raises NotFound.
     """
     payment = _get(payment_id)
-    if not payment.is_live:
-        return payment
-    outcome = registry.get(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
-    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    return _close_page(payment, at=at) if payment.is_live else payment
 
 
 def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -130,8 +130,9 @@ def poll_due(*, at: datetime, limit: int = 20) -> int:
 
 def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
     """Somebody waits for this payment: has it asked about now, unless it was a moment ago."""
-    waiting = Payment.objects.filter(pk=payment_id, next_check_at__gt=at).filter(
-        Q(updated_at__lte=at - HURRY_EVERY), status__in=Payment.LIVE
+    asked = set(Payment.LIVE) - {Payment.Status.CREATED}  # its first call is under way, or the lease brings it back
+    waiting = Payment.objects.filter(
+        pk=payment_id, status__in=asked, next_check_at__gt=at, updated_at__lte=at - HURRY_EVERY
     )
     if waiting.update(next_check_at=at, updated_at=at):
         wake.now("billing.tasks.poll_payments")
@@ -186,6 +187,11 @@ def _create(
     return payment
 
 
+def _close_page(payment: Payment, *, at: datetime) -> Payment:
+    outcome = registry.get(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
+    return settlement.apply(payment.pk, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
 def _charge(payment: Payment) -> Charge:
     return Charge(
         our_id=str(payment.pk),
@@ -196,6 +202,7 @@ def _charge(payment: Payment) -> Charge:
         return_url=payment.return_url,
         token=payment.method.token if payment.method else "",
         save_card=payment.save_card,
+        capture=not registry.two_stage(payment.acquirer),
         expires_at=payment.invoice.expires_at,
     )
 

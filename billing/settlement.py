@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from acquiring.types import Card, Outcome, Status
-from billing import events, invoices, ledger, money, refunds, sweeps
+from billing import events, invoices, ledger, money, refunds, sweeps, wake
 from billing.models import Invoice, Payment, PaymentMethod
 from billing.models.fields import digest
 
@@ -57,6 +57,20 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) 
     return payment
 
 
+def _step_back(payment: Payment, *, at: datetime) -> None:
+    """An older payment paid the invoice after all, so the one that took its place gives way.
+
+    Its page may still be open: `next_check_at` has the sweep close it, and a capture there is surplus.
+    """
+    for rival in payment.invoice.payments.select_for_update().filter(status__in=Payment.LIVE).exclude(pk=payment.pk):
+        rival.invoice, rival.next_check_at = payment.invoice, at
+        reason = "Another payment has paid this invoice"
+        events.change(
+            rival, rival.cancel, actor="system", at=at, reason=reason, save=["next_check_at"], data=told(rival)
+        )
+        wake.after_commit("billing.tasks.poll_payments")
+
+
 def _move(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> None:
     """The transitions in which no money moves."""
     if outcome.status == Status.FAILED:
@@ -88,6 +102,8 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     payment.decline = payment.decline_code = payment.decline_message = ""
     if payment.save_card and outcome.card:
         save_card(payment.user_id, payment.acquirer, outcome.card, at=at)
+    if not payment.surplus:
+        _step_back(payment, at=at)
     events.change(
         payment,
         payment.succeed,
@@ -186,7 +202,10 @@ def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     if outcome.raw:
         payment.raw = dict(outcome.raw)
     payment.parked = ""
-    if payment.is_live:
+    closed = outcome.absent or outcome.status in (Status.FAILED, Status.CANCELLED)
+    if not payment.is_live and closed:
+        payment.next_check_at = None
+    elif payment.is_live or payment.next_check_at:
         payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
         if payment.checks >= PARK_AFTER:
             payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."

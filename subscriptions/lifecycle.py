@@ -190,18 +190,20 @@ def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None,
     waiting = (
         Subscription.objects.filter(user_id=user_id, status=Subscription.Status.PENDING).select_related("price").first()
     )
-    if waiting is None or waiting.price_id == offer.price.pk:
+    if waiting is None or (request_key and waiting.request_key == request_key):
         return
-    if request_key and waiting.request_key == request_key:
+    invoice = waiting.periods.select_related("invoice").get(number=1).invoice
+    in_time = invoice.expires_at is None or at < invoice.expires_at
+    if waiting.price_id == offer.price.pk and in_time:
         return
-    invoice_id = waiting.periods.get(number=1).invoice_id
+    reason = "Another plan was chosen" if in_time else "Not paid in time"
     try:
-        checkouts.close(invoice_id, actor="system", at=at, reason="Another plan was chosen")
+        checkouts.close(invoice.pk, actor="system", at=at, reason=reason)
     except Conflict as error:
         if error.code == "invoice_paid":
             raise Conflict("You have a subscription already.", "already_subscribed") from None
         raise
-    abandon(invoice_id, actor="system", at=at, reason="Another plan was chosen")
+    abandon(invoice.pk, actor="system", at=at, reason=reason)
 
 
 def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str, at: datetime) -> Subscription:

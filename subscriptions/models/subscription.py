@@ -151,7 +151,7 @@ class Period(models.Model):
             models.UniqueConstraint(fields=["subscription", "starts_at"], name="period_start"),
             models.CheckConstraint(
                 condition=Q(starts_at__isnull=True, ends_at__isnull=True)
-                | Q(starts_at__isnull=False, ends_at__gt=F("starts_at")),
+                | Q(starts_at__isnull=False, ends_at__isnull=False, ends_at__gt=F("starts_at")),
                 name="period_ends_after_it_starts",
             ),
             models.CheckConstraint(

@@ -1,0 +1,398 @@
+"""The second guard: what must never be is refused by PostgreSQL, whatever the code above it does."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DataError, IntegrityError, connection, transaction
+from django.db.models import Model
+
+from billing import ledger, money
+from billing.models import (
+    Account,
+    Callback,
+    Delivery,
+    Event,
+    Invoice,
+    InvoiceLine,
+    Payment,
+    PaymentMethod,
+    Refund,
+    RequestKey,
+    Transfer,
+)
+from subscriptions.models import Period, Price, Subscription
+from tests.things import now, plan, viewer
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(name: str, model: type[Model], /, **fields: Any) -> None:
+    """Inserting this is refused by the constraint called `name`."""
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        model._default_manager.create(**fields)
+
+
+def changed(name: str, row: Model, /, **fields: Any) -> None:
+    """Changing the row so is refused by the constraint or trigger called `name`."""
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        type(row)._default_manager.filter(pk=row.pk).update(**fields)
+
+
+def invoice(**more: Any) -> Invoice:
+    return Invoice.objects.create(
+        **{
+            "user": more.pop("user", None) or viewer(),
+            "status": "open",
+            "purpose": "subscription",
+            "account": ledger.revenue("RUB"),
+            "total": 29_900,
+            "currency": "RUB",
+            "created_at": now(),
+        }
+        | more
+    )
+
+
+def payment(bill: Invoice | None = None, **more: Any) -> Payment:
+    return Payment.objects.create(**payment_fields(bill or invoice(), **more))
+
+
+def payment_fields(bill: Invoice, **more: Any) -> dict[str, Any]:
+    return {
+        "invoice": bill,
+        "user_id": bill.user_id,
+        "amount": 29_900,
+        "currency": "RUB",
+        "acquirer": "sandbox",
+        "created_at": now(),
+    } | more
+
+
+def paid() -> Payment:
+    return payment(status="succeeded", captured=29_900, settled_at=now())
+
+
+def refund_fields(of: Payment, **more: Any) -> dict[str, Any]:
+    return {"payment": of, "amount": 10_000, "currency": "RUB", "reason": "asked", "created_at": now()} | more
+
+
+def transfer(**more: Any) -> Transfer:
+    return Transfer.objects.create(**transfer_fields(**more))
+
+
+def transfer_fields(**more: Any) -> dict[str, Any]:
+    return {
+        "reference": f"test:{uuid.uuid4()}",
+        "debit": ledger.cash("sandbox", "RUB"),
+        "credit": ledger.revenue("RUB"),
+        "amount": 100,
+        "currency": "RUB",
+        "description": "a test",
+        "at": now(),
+    } | more
+
+
+# --- Payments -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["created", "pending", "authorized", "unknown", "succeeded"])
+@pytest.mark.parametrize("second", ["created", "pending", "authorized", "unknown", "succeeded"])
+def test_M3_an_invoice_has_one_live_or_successful_payment(first: str, second: str) -> None:
+    money_of = {"succeeded": {"captured": 29_900, "settled_at": now()}}
+    bill = invoice()
+    payment(bill, status=first, **money_of.get(first, {}))
+    refused(
+        "payment_one_live_or_successful",
+        Payment,
+        **payment_fields(bill, status=second, **money_of.get(second, {})),
+    )
+
+
+@pytest.mark.parametrize("dead", ["failed", "cancelled"])
+def test_a_dead_payment_makes_room_for_another(dead: str) -> None:
+    bill = invoice()
+    payment(bill, status=dead)
+    payment(bill, status="pending")
+
+
+def test_surplus_money_is_booked_beside_the_payment_that_counted() -> None:
+    first = paid()
+    payment(first.invoice, status="succeeded", captured=29_900, settled_at=now(), surplus=True)
+
+
+def test_an_acquirer_id_belongs_to_one_payment() -> None:
+    payment(acquirer_payment_id="pay_1")
+    refused("payment_acquirer_id", Payment, **payment_fields(invoice(), acquirer_payment_id="pay_1"))
+
+
+def test_a_payment_is_over_something() -> None:
+    refused("payment_amount_positive", Payment, **payment_fields(invoice(), amount=0))
+
+
+def test_a_payment_captures_no_more_than_was_asked() -> None:
+    changed("payment_captured_within_amount", paid(), captured=29_901)
+
+
+def test_a_payment_without_success_has_no_money_and_one_with_success_has() -> None:
+    refused("payment_succeeded_has_money", Payment, **payment_fields(invoice(), status="pending", captured=1))
+    refused("payment_succeeded_has_money", Payment, **payment_fields(invoice(), status="succeeded"))
+
+
+def test_a_payment_is_in_its_invoice_s_currency() -> None:
+    with pytest.raises(IntegrityError, match="payment_invoice_currency"), transaction.atomic():
+        payment(currency="USD")
+        connection.check_constraints()
+
+
+# --- Refunds --------------------------------------------------------------------------------------------------------
+
+
+def test_M2_refunds_never_exceed_what_was_captured() -> None:
+    done = paid()
+    Refund.objects.create(**refund_fields(done, amount=20_000))
+    refused("payment_refunded_within_captured", Refund, **refund_fields(done, amount=9_901))
+    Refund.objects.create(**refund_fields(done, amount=9_900))
+    done.refresh_from_db()
+    assert done.refunded == 29_900
+
+
+def test_M2_a_failed_refund_counts_no_more_and_counts_again_when_it_was_made_after_all() -> None:
+    done = paid()
+    refund = Refund.objects.create(**refund_fields(done, amount=20_000))
+    Refund.objects.filter(pk=refund.pk).update(status="failed")
+    done.refresh_from_db()
+    assert done.refunded == 0
+    Refund.objects.create(**refund_fields(done, amount=20_000))
+    changed("payment_refunded_within_captured", refund, status="succeeded", settled_at=now())
+
+
+def test_a_payment_that_took_no_money_gives_none_back() -> None:
+    refused("payment_refunded_within_captured", Refund, **refund_fields(payment(status="pending")))
+
+
+def test_a_refund_keeps_its_amount_and_its_payment_and_is_never_deleted() -> None:
+    done = paid()
+    refund = Refund.objects.create(**refund_fields(done))
+    changed("keeps its amount", refund, amount=1)
+    changed("keeps its amount", refund, payment_id=paid().pk)
+    with pytest.raises(IntegrityError, match="never deleted"), transaction.atomic():
+        Refund.objects.filter(pk=refund.pk).delete()
+
+
+def test_a_refund_is_above_zero_and_a_made_one_has_a_time() -> None:
+    refused("refund_amount_positive", Refund, **refund_fields(paid(), amount=0))
+    refused("refund_succeeded_has_a_time", Refund, **refund_fields(paid(), status="succeeded"))
+
+
+def test_a_request_key_makes_one_refund() -> None:
+    Refund.objects.create(**refund_fields(paid(), request_key="once"))
+    refused("request_key", Refund, **refund_fields(paid(), request_key="once"))
+
+
+def test_a_refund_is_in_its_payment_s_currency() -> None:
+    with pytest.raises(IntegrityError, match="refund_payment_currency"), transaction.atomic():
+        Refund.objects.create(**refund_fields(paid(), currency="USD"))
+        connection.check_constraints()
+
+
+# --- Ledger -----------------------------------------------------------------------------------------------------------
+
+
+def test_B2_a_transfer_is_never_changed_or_deleted() -> None:
+    booked = transfer()
+    changed("never changed", booked, amount=1)
+    with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+        Transfer.objects.filter(pk=booked.pk).delete()
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_B2_a_transfer_moves_something(amount: int) -> None:
+    refused("transfer_amount_positive", Transfer, **transfer_fields(amount=amount))
+
+
+def test_B2_a_transfer_needs_two_accounts() -> None:
+    cash = ledger.cash("sandbox", "RUB")
+    refused("transfer_two_accounts", Transfer, **transfer_fields(debit=cash, credit=cash))
+
+
+def test_B2_a_thing_is_booked_once() -> None:
+    transfer(reference="payment:1")
+    refused("reference", Transfer, **transfer_fields(reference="payment:1"))
+
+
+@pytest.mark.parametrize("side", ["debit", "credit"])
+def test_B2_a_transfer_stays_in_one_currency(side: str) -> None:
+    with pytest.raises(IntegrityError, match=f"transfer_{side}_currency"), transaction.atomic():
+        transfer(**{side: ledger.suspense("USD")})
+        connection.check_constraints()
+
+
+def test_W3_a_wallet_never_goes_below_zero_and_equals_its_transfers() -> None:
+    wallet = ledger.wallet(viewer().pk, "RUB")
+    transfer(credit=wallet, amount=500)
+    transfer(debit=wallet, credit=ledger.revenue("RUB"), amount=200)
+    wallet.refresh_from_db()
+    assert wallet.balance == 300 == money.to_minor(ledger.balance(wallet))
+    refused(
+        "account_never_below_zero",
+        Transfer,
+        **transfer_fields(debit=wallet, credit=ledger.revenue("RUB"), amount=301),
+    )
+
+
+def test_the_house_s_accounts_belong_to_nobody_and_keep_no_balance() -> None:
+    refused("account_wallets_are_customers", Account, code="w", kind="wallet", currency="RUB")
+    refused("account_wallets_are_customers", Account, code="c", kind="cash", currency="RUB", balance=1)
+
+
+def test_an_event_is_never_changed() -> None:
+    event = Event.objects.create(
+        kind="x.happened", subject_type="x", subject_id=uuid.uuid4(), actor="system", at=now()
+    )
+    changed("never changed", event, kind="x.did_not")
+
+
+# --- Once only ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_callback_is_stored_once() -> None:
+    fields = {"acquirer": "sandbox", "dedupe_key": "1", "next_attempt_at": now(), "received_at": now(), "body": "{}"}
+    Callback.objects.create(**fields)
+    refused("callback_once", Callback, **fields)
+
+
+def test_a_request_key_is_one_request() -> None:
+    fields = {"user": viewer(), "key": "k", "leased_until": now()}
+    RequestKey.objects.create(**fields)
+    refused("request_key_once", RequestKey, **fields)
+
+
+def test_an_event_goes_to_a_handler_once() -> None:
+    event = Event.objects.create(kind="x.happened", subject_type="x", subject_id=uuid.uuid4(), actor="s", at=now())
+    Delivery.objects.create(event=event, handler="h", next_attempt_at=now())
+    refused("delivery_once_per_handler", Delivery, event=event, handler="h", next_attempt_at=now())
+
+
+def test_a_card_is_saved_once_until_it_is_removed() -> None:
+    fields = {
+        "user": viewer(),
+        "acquirer": "sandbox",
+        "token": "t",
+        "token_digest": "d",
+        "exp_month": 12,
+        "exp_year": 2030,
+        "created_at": now(),
+    }
+    card = PaymentMethod.objects.create(**fields)
+    refused("payment_method_once", PaymentMethod, **fields)
+    PaymentMethod.objects.filter(pk=card.pk).update(removed_at=now())
+    PaymentMethod.objects.create(**fields)
+    refused("payment_method_expiry_is_a_month", PaymentMethod, **{**fields, "token_digest": "e", "exp_month": 13})
+
+
+# --- Invoices -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_invoice_is_never_below_zero_and_paid_exactly_when_it_has_a_time() -> None:
+    bill = invoice()
+    changed("invoice_total_not_negative", bill, total=-1)
+    changed("invoice_paid_when_paid", bill, status="paid")
+    changed("invoice_paid_when_paid", bill, paid_at=now())
+
+
+def test_an_invoice_is_in_its_account_s_currency() -> None:
+    with pytest.raises(IntegrityError, match="invoice_account_currency"), transaction.atomic():
+        invoice(currency="USD")
+        connection.check_constraints()
+
+
+def test_an_invoice_line_adds_up() -> None:
+    fields = {"invoice": invoice(), "product": "p", "description": "d", "quantity": 3, "unit_price": 1999}
+    refused("invoice_line_adds_up", InvoiceLine, **fields, discount=0, amount=5998)
+    refused("invoice_line_adds_up", InvoiceLine, **fields, discount=6000, amount=-3)
+    InvoiceLine.objects.create(**fields, discount=97, amount=5900)
+    refused("invoice_line_position", InvoiceLine, **fields, discount=97, amount=5900)
+
+
+# --- Subscriptions ------------------------------------------------------------------------------------------------------------
+
+
+def subscription(**more: Any) -> Subscription:
+    bought = more.pop("plan", None) or plan(f"plan{uuid.uuid4().hex[:8]}")
+    return Subscription.objects.create(
+        **{"user": viewer(), "plan": bought, "price": bought.prices.get(), "created_at": now()} | more
+    )
+
+
+@pytest.mark.parametrize("state", ["pending", "active", "past_due", "paused", "suspended"])
+def test_a_customer_has_one_live_subscription(state: str) -> None:
+    term = {"anchor_at": now(), "valid_till": now(), "access_until": now()}
+    first = subscription(status=state, **term)
+    with pytest.raises(IntegrityError, match="subscription_one_live_per_user"), transaction.atomic():
+        subscription(user=first.user, status="pending")
+    Subscription.objects.filter(pk=first.pk).update(status="cancelled")
+    subscription(user=first.user, status="pending")
+
+
+def test_a_begun_subscription_has_a_term() -> None:
+    changed("subscription_begun_has_a_term", subscription(), status="active")
+
+
+def test_a_request_key_makes_one_subscription() -> None:
+    first = subscription(request_key="k", status="abandoned")
+    with pytest.raises(IntegrityError, match="subscription_request_key"), transaction.atomic():
+        subscription(user=first.user, request_key="k")
+
+
+def period(of: Subscription, number: int, start: int | None, end: int | None, **more: Any) -> Period:
+    zero = now().replace(microsecond=0)
+    return Period.objects.create(
+        **{
+            "subscription": of,
+            "number": number,
+            "months": 1,
+            "starts_at": zero + timedelta(days=start) if start is not None else None,
+            "ends_at": zero + timedelta(days=end) if end is not None else None,
+            "invoice": invoice(user=of.user),
+            "created_at": zero,
+        }
+        | more
+    )
+
+
+def test_periods_of_a_subscription_may_touch_and_never_overlap() -> None:
+    sold = subscription()
+    period(sold, 1, 0, 30)
+    period(sold, 2, 30, 60)
+    for start, end, name in ((29, 31, "period_no_overlap"), (0, 1, "period_(start|no_overlap)"), (59, 90, "overlap")):
+        with pytest.raises(IntegrityError, match=name), transaction.atomic():
+            period(sold, 3, start, end)
+    period(subscription(), 1, 0, 30)  # somebody else's
+    period(sold, 3, None, None)  # not begun
+    with pytest.raises(IntegrityError, match="period_number"), transaction.atomic():
+        period(sold, 3, 60, 90)
+
+
+def test_a_period_ends_after_it_starts_and_was_billed_by_one_thing() -> None:
+    sold = subscription()
+    for start, end in ((1, 1), (1, None), (None, 1)):
+        with pytest.raises(IntegrityError, match="period_ends_after_it_starts"), transaction.atomic():
+            period(sold, 1, start, end)
+    with pytest.raises((IntegrityError, DataError)), transaction.atomic():
+        period(sold, 1, 2, 1)
+    for more in ({"invoice": None}, {"transfer": transfer()}):
+        with pytest.raises(IntegrityError, match="period_has_an_invoice_or_a_transfer"), transaction.atomic():
+            period(sold, 1, 0, 30, **more)
+
+
+def test_a_plan_has_one_price_from_a_date_and_costs_something() -> None:
+    price = plan().prices.get()
+    fields = {"plan": price.plan, "currency": "RUB", "starts_at": price.starts_at}
+    refused("price_one_from_a_date", Price, **fields, amount=1)
+    refused("price_above_zero", Price, **{**fields, "currency": "USD"}, amount=0)
+    refused("plan_months_sane", type(price.plan), code="never", name="x", months=0)
+    refused("plan_grace_sane", type(price.plan), code="long", name="x", months=1, grace_days=61)
