@@ -8,6 +8,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Value
 from django.urls import reverse
 from django.utils.html import format_html
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.admin import UserAdmin
 from accounts.models import User
@@ -189,7 +191,8 @@ def test_a_new_email_has_to_be_confirmed_again(client, root, anna, mailoutbox):
     assert mailoutbox[0].to == ["later@example.org"]
 
 
-def test_a_new_password_is_set_and_the_hash_never_shown_in_full(client, root, anna):
+def test_a_new_password_is_set_ends_old_sessions_and_the_hash_is_never_shown_in_full(client, root, anna):
+    stolen = str(RefreshToken.for_user(anna))
     client.force_login(root)
     url = reverse("admin:auth_user_password_change", args=[anna.pk])
     answer = client.post(
@@ -199,6 +202,8 @@ def test_a_new_password_is_set_and_the_hash_never_shown_in_full(client, root, an
 
     assert answer.status_code == 302 and anna.check_password("another long title")
     assert anna.password not in client.get(page_of(anna)).text
+    with pytest.raises(TokenError, match="blacklisted"):
+        RefreshToken(stolen)
 
 
 def test_the_confirmation_mail_is_sent_again_from_the_list(client, root, anna, mailoutbox):

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from django.urls import reverse
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts import people
 from accounts.models import User
@@ -161,6 +163,7 @@ def test_logging_out_needs_a_post(client, anna):
 
 
 def test_a_forgotten_password_is_replaced_through_the_mail(client, anna, mailoutbox, settings):
+    stolen = str(RefreshToken.for_user(anna))
     client.post("/password-reset/", {"email": "ANNA@example.org"}, headers={"host": "testserver"})
     assert settings.PUBLIC_URL in mailoutbox[0].body and "testserver" not in mailoutbox[0].body
 
@@ -170,6 +173,8 @@ def test_a_forgotten_password_is_replaced_through_the_mail(client, anna, mailout
     anna.refresh_from_db()
     assert "The password is changed" in page.text
     assert anna.check_password("quite another title") and anna.is_confirmed
+    with pytest.raises(TokenError, match="blacklisted"):
+        RefreshToken(stolen)
 
 
 def test_a_password_reset_for_nobody_looks_the_same_and_sends_nothing(client, mailoutbox):
