@@ -105,8 +105,6 @@ class FakeAcquirer:
         self._numbers = itertools.count(1)
         self._lock = RLock()
 
-    # --- What a test says and asks ---
-
     def program(self, method: str, *steps: Step) -> None:
         """What the next calls of `method` come to, one step each: a fault, an outcome as it is, or an exception.
 
@@ -164,8 +162,6 @@ class FakeAcquirer:
         signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
         return {"data": body, "content_type": "application/json", "headers": {SIGNATURE: signature}}
 
-    # --- The port ---
-
     def checkout(self, charge: Charge) -> Outcome:
         return self._act("checkout", charge, lambda: self._collect(charge, Status.PENDING))
 
@@ -206,8 +202,6 @@ class FakeAcquirer:
 
     def reply(self, notice: Notice | None, accepted: bool) -> Reply:
         return Reply() if accepted else Reply(status=400, body=b'{"ok": false}')
-
-    # --- Inside ---
 
     def _act(self, method: str, order: Order, deed: Callable[[], Outcome]) -> Outcome:
         our_id = order if isinstance(order, str) else order.our_id
