@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from billing import invoices, payments, sweeps
@@ -38,7 +39,5 @@ def close_due(*, at: datetime, limit: int = 20) -> int:
 
 
 def _close_quietly(invoice_id: uuid.UUID, at: datetime) -> None:
-    try:
+    with suppress(Conflict):  # paid in the last moment, or the acquirer cannot say yet: the lease brings it back
         close(invoice_id, actor="system", at=at, reason="Not paid in time")
-    except Conflict:
-        pass  # paid in the last moment, or the acquirer cannot say yet: the lease brings it back

@@ -64,10 +64,10 @@ def parse(value: Any, code: str) -> Money:
     BadAmount for everything else: NaN, exponents, signs other than "-", other scripts' digits, `1_000`, booleans.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise BadAmount("an amount is a string of digits, such as \"299.00\"")
+        raise BadAmount('an amount is a string of digits, such as "299.00"')
     text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
     if len(text) > 24 or not _PLAIN_NUMBER.fullmatch(text):
-        raise BadAmount("an amount is a string of digits, such as \"299.00\"")
+        raise BadAmount('an amount is a string of digits, such as "299.00"')
     money = Money(Decimal(text), currency(code))
     if abs(to_minor(money)) > MAX_MINOR:
         raise BadAmount("the amount is too large")

@@ -1,4 +1,4 @@
-"""Payments: commit the attempt, call the acquirer, write down its answer. What is unknown is asked until it is known."""
+"""Payments: commit the attempt, call the acquirer, write down its answer; ask about the unknown until it is known."""
 
 from __future__ import annotations
 

@@ -92,7 +92,9 @@ def promise(
         next_check_at=at + LEASE,  # whoever promised sends it; if that process dies, the sweep does
         created_at=at,
     )
-    events.emit("refund.requested", refund, actor=actor, at=at, reason=reason, to_state=refund.status, data=told(refund))
+    events.emit(
+        "refund.requested", refund, actor=actor, at=at, reason=reason, to_state=refund.status, data=told(refund)
+    )
     return refund
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def tick(apps: Any, task: str, seconds: int) -> None:
-    """Has beat run `task` every `seconds`. A tick that a worker does not take in time is dropped: the next one comes."""
+    """Has beat run `task` every `seconds`. A tick that no worker takes in time is dropped: the next one comes."""
     interval, _ = apps.get_model("django_celery_beat", "IntervalSchedule").objects.get_or_create(
         every=seconds, period="seconds"
     )

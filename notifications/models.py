@@ -30,9 +30,7 @@ class Message(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["event", "recipient"], name="message_once"),)
         indexes = (
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(status__in=["due", "sending"]), name="message_due"
-            ),
+            models.Index(fields=["next_attempt_at"], condition=Q(status__in=["due", "sending"]), name="message_due"),
             models.Index(fields=["recipient", "-created_at"], name="message_recipient"),
         )
 

@@ -19,7 +19,7 @@ def anniversary(anchor: datetime, months: int, zone: tzinfo) -> datetime:
 
 
 def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
-    """How many months counted from `anchor` have begun by `at`: 0 before it, 1 from it on, 2 from the first anniversary."""
+    """How many months from `anchor` have begun by `at`: 0 before it, 1 from it on, 2 from the first anniversary."""
     if at < anchor:
         return 0
     local, now = anchor.astimezone(zone), at.astimezone(zone)

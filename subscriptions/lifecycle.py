@@ -152,7 +152,7 @@ def end_due(*, at: datetime, limit: int = 200) -> int:
 
 
 def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
-    """Moves one subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
+    """Moves a subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
     with transaction.atomic():
         subscription = lock(subscription_id)
         state = Subscription.Status
@@ -177,16 +177,14 @@ def lock(subscription_id: uuid.UUID) -> Subscription:
     """The subscription, locked until the end of the transaction. Raises NotFound."""
     try:
         return (
-            Subscription.objects.select_for_update(of=("self",))
-            .select_related("plan", "price")
-            .get(pk=subscription_id)
+            Subscription.objects.select_for_update(of=("self",)).select_related("plan", "price").get(pk=subscription_id)
         )
     except Subscription.DoesNotExist:
         raise NotFound("There is no such subscription.", "subscription_not_found") from None
 
 
 def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None, *, at: datetime) -> None:
-    """Closes the customer's waiting checkout of another plan or price, so that it can never be paid beside the new one."""
+    """Closes the customer's waiting checkout of another plan or price: it must never be paid beside the new one."""
     waiting = (
         Subscription.objects.filter(user_id=user_id, status=Subscription.Status.PENDING).select_related("price").first()
     )
@@ -232,9 +230,7 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
-    Period.objects.create(
-        subscription=subscription, number=1, months=offer.plan.months, invoice=invoice, created_at=at
-    )
+    Period.objects.create(subscription=subscription, number=1, months=offer.plan.months, invoice=invoice, created_at=at)
     events.emit(
         "subscription.created",
         subscription,

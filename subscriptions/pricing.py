@@ -90,7 +90,7 @@ def saving(price: Money, months: int, monthly: Money | None) -> Saving | None:
 
 
 def unused(term: Term, at: datetime) -> Unused:
-    """What comes back of a paid term that is cancelled at `at`. Never more than is left of the payment, never below zero.
+    """What comes back of a paid term cancelled at `at`. Never more than is left of the payment, never below zero.
 
     The rules are PRODUCT's "Refund rules": the cooling-off window first, then the plan's policy.
     """
@@ -116,7 +116,7 @@ def _everything(term: Term, at: datetime) -> Unused:
     return Unused(
         term.paid,
         at,
-        f"Cancelled within {minutes} minutes of payment: all of {money.spoken(term.paid)} comes back and access ends now.",
+        f"Cancelled within {minutes} minutes of payment: all of {money.spoken(term.paid)} comes back, access ends now.",
     )
 
 

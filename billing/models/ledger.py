@@ -52,7 +52,7 @@ class Account(models.Model):
 
 
 class Transfer(models.Model):
-    """`amount` minor units from the credit account to the debit account ("debit ← credit"). Never changed, never deleted.
+    """`amount` minor units from the credit to the debit account ("debit ← credit"). Never changed, never deleted.
 
     A mistake is undone by a second transfer. `reference` names the one thing that it books ("payment:<id>").
     """

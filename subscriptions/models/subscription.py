@@ -48,7 +48,7 @@ class Subscription(StatefulModel):
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
-    request_key = models.CharField(max_length=120, null=True, blank=True)
+    request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:
         constraints = (
@@ -67,12 +67,12 @@ class Subscription(StatefulModel):
         indexes = (
             # The access check reads nothing but this.
             models.Index(
-                fields=["user", "access_until"], include=["plan"], condition=Q(access_until__isnull=False),
+                fields=["user", "access_until"],
+                include=["plan"],
+                condition=Q(access_until__isnull=False),
                 name="subscription_access",
             ),
-            models.Index(
-                fields=["next_action_at"], condition=Q(next_action_at__isnull=False), name="subscription_due"
-            ),
+            models.Index(fields=["next_action_at"], condition=Q(next_action_at__isnull=False), name="subscription_due"),
             models.Index(fields=["-created_at", "id"], name="subscription_recent"),
         )
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from billing import ledger, money
@@ -96,7 +96,7 @@ def transfer_fields(**more: Any) -> dict[str, Any]:
     } | more
 
 
-# --- Payments -----------------------------------------------------------------------------------------------------
+# --- Payments ---
 
 
 @pytest.mark.parametrize("first", ["created", "pending", "authorized", "unknown", "succeeded"])
@@ -145,10 +145,9 @@ def test_a_payment_without_success_has_no_money_and_one_with_success_has() -> No
 def test_a_payment_is_in_its_invoice_s_currency() -> None:
     with pytest.raises(IntegrityError, match="payment_invoice_currency"), transaction.atomic():
         payment(currency="USD")
-        connection.check_constraints()
 
 
-# --- Refunds --------------------------------------------------------------------------------------------------------
+# --- Refunds ---
 
 
 def test_M2_refunds_never_exceed_what_was_captured() -> None:
@@ -196,10 +195,9 @@ def test_a_request_key_makes_one_refund() -> None:
 def test_a_refund_is_in_its_payment_s_currency() -> None:
     with pytest.raises(IntegrityError, match="refund_payment_currency"), transaction.atomic():
         Refund.objects.create(**refund_fields(paid(), currency="USD"))
-        connection.check_constraints()
 
 
-# --- Ledger -----------------------------------------------------------------------------------------------------------
+# --- Ledger ---
 
 
 def test_B2_a_transfer_is_never_changed_or_deleted() -> None:
@@ -228,7 +226,6 @@ def test_B2_a_thing_is_booked_once() -> None:
 def test_B2_a_transfer_stays_in_one_currency(side: str) -> None:
     with pytest.raises(IntegrityError, match=f"transfer_{side}_currency"), transaction.atomic():
         transfer(**{side: ledger.suspense("USD")})
-        connection.check_constraints()
 
 
 def test_W3_a_wallet_never_goes_below_zero_and_equals_its_transfers() -> None:
@@ -250,13 +247,11 @@ def test_the_house_s_accounts_belong_to_nobody_and_keep_no_balance() -> None:
 
 
 def test_an_event_is_never_changed() -> None:
-    event = Event.objects.create(
-        kind="x.happened", subject_type="x", subject_id=uuid.uuid4(), actor="system", at=now()
-    )
+    event = Event.objects.create(kind="x.happened", subject_type="x", subject_id=uuid.uuid4(), actor="system", at=now())
     changed("never changed", event, kind="x.did_not")
 
 
-# --- Once only ----------------------------------------------------------------------------------------------------------
+# --- Once only ---
 
 
 def test_a_callback_is_stored_once() -> None:
@@ -294,7 +289,7 @@ def test_a_card_is_saved_once_until_it_is_removed() -> None:
     refused("payment_method_expiry_is_a_month", PaymentMethod, **{**fields, "token_digest": "e", "exp_month": 13})
 
 
-# --- Invoices -------------------------------------------------------------------------------------------------------------
+# --- Invoices ---
 
 
 def test_an_invoice_is_never_below_zero_and_paid_exactly_when_it_has_a_time() -> None:
@@ -307,7 +302,6 @@ def test_an_invoice_is_never_below_zero_and_paid_exactly_when_it_has_a_time() ->
 def test_an_invoice_is_in_its_account_s_currency() -> None:
     with pytest.raises(IntegrityError, match="invoice_account_currency"), transaction.atomic():
         invoice(currency="USD")
-        connection.check_constraints()
 
 
 def test_an_invoice_line_adds_up() -> None:
@@ -318,7 +312,7 @@ def test_an_invoice_line_adds_up() -> None:
     refused("invoice_line_position", InvoiceLine, **fields, discount=97, amount=5900)
 
 
-# --- Subscriptions ------------------------------------------------------------------------------------------------------------
+# --- Subscriptions ---
 
 
 def subscription(**more: Any) -> Subscription:
