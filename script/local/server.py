@@ -145,7 +145,7 @@ class Server:
         web += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
         web += ["--access-logfile", "-", "--access-logformat", "%(m)s %(U)s %(s)s %(M)sms"]
         celery = ["celery", "--app", "billing_project.celery", "--quiet"]
-        worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]
         quiet = ["-W", "ignore:You're running the worker with superuser"]
         for name, command in {"web": web, "worker": worker, "beat": beat}.items():
@@ -153,7 +153,7 @@ class Server:
 
     def welcome(self, seconds: float) -> str:
         shop = self.env["PUBLIC_URL"].rstrip("/")
-        bank = f"http://127.0.0.1:{self.bank_port}/control" if self.own_bank else self.env["BANK_API_URL"]
+        bank = f"http://127.0.0.1:{self.bank_port}/control/" if self.own_bank else self.env["BANK_API_URL"]
         return f"""
 Ready in {seconds:.1f} s
 
