@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -24,7 +24,7 @@ from accounts.models import User
 Panel = Callable[[HttpRequest, User], SafeString]
 
 
-class AddUserForm(AdminUserCreationForm):
+class AddUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("email", "name")
@@ -45,20 +45,20 @@ class ConfirmedFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(stock.UserAdmin):
+class UserAdmin(stock.UserAdmin):  # type: ignore[type-arg]
     """Find and see a person; change what the editor's own rank allows."""
 
     change_form_template = "admin/accounts/user/change_form.html"
     add_form = AddUserForm
     list_display: list[Any] = ["email", "name", "confirmed", "is_staff", "date_joined"]
-    list_filter: list[Any] = [
+    list_filter: ClassVar[list[Any]] = [
         ConfirmedFilter,
         "is_active",
         "is_staff",
         "groups",
         "date_joined",
     ]
-    inlines: list[type[InlineModelAdmin[Any, Any]]] = []
+    inlines: ClassVar[list[type[InlineModelAdmin[Any, Any]]]] = []
     actions: list[Any] = ["send_confirmation"]
     search_fields = ["email", "name"]
     search_help_text = "A piece of an e-mail or name, or a whole user id"
@@ -75,8 +75,8 @@ class UserAdmin(stock.UserAdmin):
         (None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
 
-    panels: list[tuple[int, Panel]] = []
-    list_querysets: list[Callable[[QuerySet[User]], QuerySet[User]]] = []
+    panels: ClassVar[list[tuple[int, Panel]]] = []
+    list_querysets: ClassVar[list[Callable[[QuerySet[User]], QuerySet[User]]]] = []
 
     @classmethod
     def extend(

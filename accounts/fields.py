@@ -16,7 +16,7 @@ def validate_printable(value: str) -> None:
         raise ValidationError("Control characters are not allowed.", code="control_character")
 
 
-class LowercaseEmailField(models.EmailField):
+class LowercaseEmailField(models.EmailField):  # type: ignore[type-arg]
     """An e-mail address kept in lower case, so that Anna@x.org and anna@x.org are one person in every lookup."""
 
     default_validators = [*models.EmailField.default_validators, validate_printable]

@@ -53,7 +53,7 @@ class LogIn(ThrottledPosts, PlainLabels, auth.LoginView):
         return {**super().get_initial(), "username": self.request.session.get(SIGNUP_EMAIL, "")}
 
 
-class SignUp(ThrottledPosts, PlainLabels, FormView):
+class SignUp(ThrottledPosts, PlainLabels, FormView):  # type: ignore[type-arg]
     """Sign up; the answer is the same whether the e-mail is new or known."""
 
     template_name = "accounts/signup.html"

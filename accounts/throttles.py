@@ -19,4 +19,4 @@ class ThrottledPosts:
             response = render(request, "accounts/too_many.html", {"seconds": wait}, status=429)
             response["Retry-After"] = str(wait)
             return response
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc, no-any-return]

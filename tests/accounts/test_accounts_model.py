@@ -27,7 +27,7 @@ def test_the_database_refuses_a_capital_letter_that_came_around_the_model(anna):
 
 
 def test_a_user_without_an_email_is_refused():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="e-mail"):
         User.objects.create_user("", "x")
 
 
