@@ -1,4 +1,4 @@
-"""The books: every movement of money is one immutable transfer "debit ← credit". PostgreSQL refuses what breaks them."""
+"""The books: every movement of money is one immutable transfer "debit ← credit". PostgreSQL guards them as well."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def post(reference: str, *, debit: Account, credit: Account, amount: Money, desc
 
 
 def balance(account: Account) -> Money:
-    """What an account's transfers add up to: debits less credits for cash, refunds and fees, the reverse for the rest."""
+    """What an account's transfers come to: debits less credits for cash, refunds and fees, else the reverse."""
     sums = Transfer.objects.filter(Q(debit=account) | Q(credit=account)).aggregate(
         debits=Sum("amount", filter=Q(debit=account), default=0),
         credits=Sum("amount", filter=Q(credit=account), default=0),
