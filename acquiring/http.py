@@ -125,12 +125,7 @@ class Client:
         started = time.monotonic()
         try:
             status, content = self._send(
-                method,
-                self._base_url + path,
-                json=json,
-                data=form,
-                params=params,
-                headers=all_headers,
+                method, self._base_url + path, json=json, data=form, params=params, headers=all_headers
             )
             answer = _believe(status, content)
         except (NotSent, Unanswered) as problem:
@@ -147,13 +142,7 @@ class Client:
             raise NotSent(f"the request could not be made: {type(problem).__name__}") from problem
         try:
             # `proxies` is spelled out: a session with trust_env=False would ask for none anyway.
-            answer = session.send(
-                prepared,
-                timeout=self._timeout,
-                allow_redirects=False,
-                proxies={},
-                verify=True,
-            )
+            answer = session.send(prepared, timeout=self._timeout, allow_redirects=False, proxies={}, verify=True)
             return answer.status_code, answer.content
         except requests.RequestException as problem:
             if _never_left(problem):
@@ -175,15 +164,7 @@ class Client:
     def _note(self, method: str, path: str, key: str | None, result: str, started: float) -> None:
         # Neither bodies, headers nor query strings: what is never written cannot leak.
         took = round((time.monotonic() - started) * 1000)
-        log.info(
-            "%s %s%s key=%s -> %s in %d ms",
-            method,
-            self._base_url,
-            path,
-            key or "-",
-            result,
-            took,
-        )
+        log.info("%s %s%s key=%s -> %s in %d ms", method, self._base_url, path, key or "-", result, took)
 
 
 def _never_left(problem: requests.RequestException) -> bool:

@@ -29,7 +29,7 @@ def main() -> int:
     try:
         public = Port(options.host, options.port, create_public_app(bank))
     except OSError as problem:
-        print(f"bank: {problem}", file=sys.stderr)
+        sys.stderr.write(f"bank: {problem}\n")
         return 1
     url = options.public_url or f"http://{options.host}:{public.number}"
     bank.journal.public_url = url.rstrip("/")
@@ -37,10 +37,8 @@ def main() -> int:
     bank.api_port = api.number
     Gate(bank, api)
     bank.courier.start()
-    print(
-        f"bank ready: {url} (api http://{options.host}:{api.number}, control {url}/control/)",
-        flush=True,
-    )
+    sys.stdout.write(f"bank ready: {url} (api http://{options.host}:{api.number}, control {url}/control/)\n")
+    sys.stdout.flush()
     signal.sigwait(_STOP)
     bank.stopping.set()
     public.close()
@@ -61,36 +59,17 @@ def _options() -> argparse.Namespace:
     env = os.environ.get
     parser = argparse.ArgumentParser(prog="python -m acquiring.bank", description="A bank for a developer's machine.")
     parser.add_argument("--host", default=env("BANK_HOST", "127.0.0.1"))
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=int(env("BANK_PORT", "8010")),
-        help="pages, API and control",
-    )
+    parser.add_argument("--port", type=int, default=int(env("BANK_PORT", "8010")), help="pages, API and control")
     api_port = env("BANK_API_PORT")
     parser.add_argument(
-        "--api-port",
-        type=int,
-        default=int(api_port) if api_port else None,
-        help="the API alone; default: port + 1",
+        "--api-port", type=int, default=int(api_port) if api_port else None, help="the API alone; default: port + 1"
     )
     parser.add_argument("--data", default=env("BANK_DATA", ".var/bank"), help="folder of the books")
-    parser.add_argument(
-        "--public-url",
-        default=env("BANK_PUBLIC_URL", ""),
-        help="how browsers reach the pages",
-    )
+    parser.add_argument("--public-url", default=env("BANK_PUBLIC_URL", ""), help="how browsers reach the pages")
     parser.add_argument("--merchant", default=env("BANK_MERCHANT", "boxoffice"))
     parser.add_argument("--secret", default=env("BANK_SECRET", "laptop-bank-secret"))
-    parser.add_argument(
-        "--callback-secret",
-        default=env("BANK_CALLBACK_SECRET", "laptop-callback-secret"),
-    )
-    parser.add_argument(
-        "--callback-url",
-        default=env("BANK_CALLBACK_URL", ""),
-        help="for payments that bring none",
-    )
+    parser.add_argument("--callback-secret", default=env("BANK_CALLBACK_SECRET", "laptop-callback-secret"))
+    parser.add_argument("--callback-url", default=env("BANK_CALLBACK_URL", ""), help="for payments that bring none")
     return parser.parse_args()
 
 

@@ -177,13 +177,7 @@ def _once(key: str, body: Body, act: Callable[[Body], Answer]) -> Answer:
         except Refusal as refusal:  # a refusal changes nothing, so this is no half-done act
             status, answer = refusal.status, _problem(refusal.code, refusal.message)
         if key:
-            kept = (
-                key,
-                fingerprint,
-                status,
-                json.dumps(answer),
-                stamp(bank.journal.now()),
-            )
+            kept = (key, fingerprint, status, json.dumps(answer), stamp(bank.journal.now()))
             bank.books.query("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *kept)
         return status, answer
 

@@ -118,16 +118,14 @@ class Books:
         """Writes a known row anew."""
         values = asdict(record)
         assignments = ", ".join(f"{name} = ?" for name in values)
-        self.query(
-            f"UPDATE {_TABLES[type(record)]} SET {assignments} WHERE id = ?",
-            *values.values(),
-            record.id,
-        )
+        sql = f"UPDATE {_TABLES[type(record)]} SET {assignments} WHERE id = ?"
+        self.query(sql, *values.values(), record.id)
 
     def select(self, kind: type[Record], where: str = "1", *values: Any) -> list[Record]:
         """Rows of one kind. `where` may go on with ORDER BY and LIMIT; it is always a literal of this package."""
         names = [field.name for field in fields(kind)]
-        rows = self.query(f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where}", *values)
+        sql = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where}"
+        rows = self.query(sql, *values)
         return [kind(**_values(row, names)) for row in rows]
 
     def first(self, kind: type[Record], where: str, *values: Any) -> Record | None:

@@ -33,11 +33,7 @@ def post(url: str, body: bytes, signature: str) -> tuple[bool, str]:
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_WITHIN)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "local-bank",
-            SIGNATURE_HEADER: signature,
-        }
+        headers = {"Content-Type": "application/json", "User-Agent": "local-bank", SIGNATURE_HEADER: signature}
         try:
             connection.request("POST", target, body, headers)
             status = connection.getresponse().status
@@ -61,12 +57,7 @@ class Courier:
         chores: Callable[[], None] = lambda: None,
         send: Callable[[str, bytes, str], tuple[bool, str]] = post,
     ) -> None:
-        self._journal, self._secret, self._chores, self._send = (
-            journal,
-            secret,
-            chores,
-            send,
-        )
+        self._journal, self._secret, self._chores, self._send = (journal, secret, chores, send)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()

@@ -23,38 +23,18 @@ DECLINES = {
     decline.code: decline
     for decline in (
         Decline("do_not_honor", "another_card", "The card's bank declined the payment."),
-        Decline(
-            "insufficient_funds",
-            "retry_later",
-            "There is not enough money on the card.",
-        ),
+        Decline("insufficient_funds", "retry_later", "There is not enough money on the card."),
         Decline("limit_exceeded", "retry_later", "The payment is over the card's limit."),
         Decline("issuer_unavailable", "retry_later", "The card's bank did not answer."),
-        Decline(
-            "processing_error",
-            "retry_later",
-            "The payment could not be processed just now.",
-        ),
+        Decline("processing_error", "retry_later", "The payment could not be processed just now."),
         Decline("expired_card", "another_card", "The card has expired."),
         Decline("unknown_token", "another_card", "The saved card is no longer known."),
-        Decline(
-            "authentication_required",
-            "customer_action",
-            "The card's bank wants you to confirm the payment.",
-        ),
-        Decline(
-            "3ds_failed",
-            "customer_action",
-            "The payment was not confirmed with the card's bank.",
-        ),
+        Decline("authentication_required", "customer_action", "The card's bank wants you to confirm the payment."),
+        Decline("3ds_failed", "customer_action", "The payment was not confirmed with the card's bank."),
         Decline("3ds_cancelled", "customer_action", "You cancelled the confirmation."),
         Decline("stolen_card", "stop", "The card was reported stolen."),
         Decline("lost_card", "stop", "The card was reported lost."),
-        Decline(
-            "merchant_misconfigured",
-            "our_fault",
-            "The shop is not allowed to take this payment.",
-        ),
+        Decline("merchant_misconfigured", "our_fault", "The shop is not allowed to take this payment."),
         Decline("refund_declined", "retry_later", "The card's bank did not take the refund."),
     )
 }
@@ -92,26 +72,14 @@ TEST_CARDS = (
     TestCard("5555555555554444", "Success, Mastercard", Behaviour()),
     TestCard("2200000000000004", "Success, Mir", Behaviour()),
     TestCard("4000000000003220", "Asks for a code, then success", Behaviour(challenge=True)),
-    TestCard(
-        "4000008400001629",
-        "Asks for a code, then declined",
-        _declining("3ds_failed", challenge=True),
-    ),
-    TestCard(
-        "4000000000000341",
-        "Success now, later renewals declined",
-        Behaviour(later="insufficient_funds"),
-    ),
+    TestCard("4000008400001629", "Asks for a code, then declined", _declining("3ds_failed", challenge=True)),
+    TestCard("4000000000000341", "Success now, later renewals declined", Behaviour(later="insufficient_funds")),
     TestCard("4000000000000002", "Declined by the card's bank", _declining("do_not_honor")),
     TestCard("4000000000009995", "Not enough money", _declining("insufficient_funds")),
     TestCard("4000000000000069", "Expired card", _declining("expired_card")),
     TestCard("4000000000009979", "Stolen card", _declining("stolen_card")),
     TestCard("4000000000000119", "Processing error", _declining("processing_error")),
-    TestCard(
-        "4000000000000101",
-        "The shop is set up wrongly",
-        _declining("merchant_misconfigured"),
-    ),
+    TestCard("4000000000000101", "The shop is set up wrongly", _declining("merchant_misconfigured")),
 )
 _BY_NUMBER = {card.number: card for card in TEST_CARDS}
 
@@ -154,13 +122,7 @@ def read(number: str, expiry: str, cvc: str) -> Plastic:
         errors["cvc"] = "Enter the 3 digits from the back of the card."
     if errors or date is None:
         raise BadCard(errors)
-    return Plastic(
-        mask(digits),
-        brand(digits),
-        int(date[1]),
-        2000 + int(date[2]),
-        _BY_NUMBER[digits].behaviour,
-    )
+    return Plastic(mask(digits), brand(digits), int(date[1]), 2000 + int(date[2]), _BY_NUMBER[digits].behaviour)
 
 
 def read_test_card(number: str, now: datetime) -> Plastic:

@@ -25,15 +25,7 @@ def _same_site() -> Response | None:
     """No other site's page may press these buttons from a developer's browser."""
     origin = request.headers.get("Origin")
     if origin and request.method != "GET" and origin != request.host_url.rstrip("/"):
-        return reply(
-            403,
-            {
-                "error": {
-                    "code": "cross_site",
-                    "message": "this button belongs to the bank's own page",
-                }
-            },
-        )
+        return reply(403, {"error": {"code": "cross_site", "message": "this button belongs to the bank's own page"}})
     return None
 
 

@@ -8,15 +8,7 @@ from acquiring.bank.books import Books
 from acquiring.bank.cards import Plastic
 from acquiring.bank.faults import Faults
 from acquiring.bank.journal import Journal
-from acquiring.bank.records import (
-    OPEN,
-    Order,
-    Payment,
-    Refusal,
-    Token,
-    plastic_text,
-    stamp,
-)
+from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic_from, plastic_text, stamp
 
 CODE = "1234"
 CODE_TRIES = 3
@@ -49,10 +41,8 @@ class Desk:
             saved = self._books.first(Token, "token = ?", token)
             if saved is None or saved.customer != order.customer:
                 return self._close(payment, "declined", "unknown_token"), True
-            payment = replace(payment, card=saved.card)
-            card = payment.plastic
-            assert card is not None
-            return self._try(payment, card, card.behaviour.later), True
+            card = plastic_from(saved.card)
+            return self._try(replace(payment, card=saved.card), card, card.behaviour.later), True
 
     def capture(self, payment_id: str, amount: int) -> Payment:
         """Takes a held sum, in full or less; the rest is released. Raises Refusal (404, 409, 422)."""
@@ -117,11 +107,7 @@ class Desk:
                 return payment
             if code.strip() == CODE:
                 return self._try(payment, card, card.behaviour.decline)
-            payment = replace(
-                payment,
-                challenge_tries=payment.challenge_tries + 1,
-                updated_at=self._now(),
-            )
+            payment = replace(payment, challenge_tries=payment.challenge_tries + 1, updated_at=self._now())
             if payment.challenge_tries >= CODE_TRIES:
                 return self._close(payment, "declined", "3ds_failed")
             self._books.save(payment)
@@ -202,12 +188,7 @@ class Desk:
         if payment is None:
             raise Refusal(404, "not_found", "no such payment")
         if payment.status in OPEN and payment.expires_at and payment.expires_at <= self._now():
-            payment = replace(
-                payment,
-                status="expired",
-                updated_at=self._now(),
-                finished_at=self._now(),
-            )
+            payment = replace(payment, status="expired", updated_at=self._now(), finished_at=self._now())
             self._books.save(payment)
         return payment
 

@@ -13,38 +13,17 @@ from acquiring.bank.cards import DECLINES
 
 # name -> (what its argument is, a sentence for the control page)
 KINDS: dict[str, tuple[str, str]] = {
-    "decline": (
-        "code",
-        "The next attempt to move money, on the page or by token, is declined with this code.",
-    ),
+    "decline": ("code", "The next attempt to move money, on the page or by token, is declined with this code."),
     "timeout_before": ("", "An API request is not acted upon and never answered."),
-    "timeout_after": (
-        "",
-        "An API request is acted upon and never answered. On the page: money moves, then a 504.",
-    ),
-    "error_after": (
-        "",
-        "The request is acted upon, the answer is a 500. On the page too.",
-    ),
-    "refuse": (
-        "",
-        "The API port is closed: connections are refused. The count is in seconds.",
-    ),
+    "timeout_after": ("", "An API request is acted upon and never answered. On the page: money moves, then a 504."),
+    "error_after": ("", "The request is acted upon, the answer is a 500. On the page too."),
+    "refuse": ("", "The API port is closed: connections are refused. The count is in seconds."),
     "slow": ("seconds", "An API request waits this long first."),
     "callback_lost": ("", "A callback is written down and never sent."),
-    "callback_duplicate": (
-        "count",
-        "This many more copies of a callback are sent, all at once.",
-    ),
+    "callback_duplicate": ("count", "This many more copies of a callback are sent, all at once."),
     "callback_delayed": ("seconds", "A callback is sent this much later."),
-    "callback_reordered": (
-        "",
-        "A callback is held back until the next one was delivered, or for 3 seconds.",
-    ),
-    "callback_forged": (
-        "",
-        "A copy with other contents and a bad signature is sent first, then the true callback.",
-    ),
+    "callback_reordered": ("", "A callback is held back until the next one was delivered, or for 3 seconds."),
+    "callback_forged": ("", "A copy with other contents and a bad signature is sent first, then the true callback."),
     "refund_pending": ("seconds", "A refund is pending and succeeds this much later."),
     "refund_declined": ("", "A refund is declined by the card's bank."),
 }
@@ -80,12 +59,7 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """The fault as the control page lists it."""
-        return {
-            "fault": self.title,
-            "left": self.left,
-            "rate": self.rate,
-            "seed": self.seed,
-        }
+        return {"fault": self.title, "left": self.left, "rate": self.rate, "seed": self.seed}
 
 
 class Faults:

@@ -61,12 +61,7 @@ class Bank:
         self.books = Books(store)
         self.faults = Faults(clock)
         self.journal = Journal(
-            self.books,
-            self.faults,
-            now,
-            public_url=public_url,
-            callback_url=config.callback_url,
-            new_id=new_id,
+            self.books, self.faults, now, public_url=public_url, callback_url=config.callback_url, new_id=new_id
         )
         self.desk = Desk(self.books, self.journal, self.faults)
         self.returns = Returns(self.books, self.journal, self.faults)

@@ -46,16 +46,7 @@ class Journal:
         payment_id = subject.id if isinstance(subject, Payment) else subject.payment_id
         line_id = f"{subject.id}_chargeback" if kind == "chargeback" else subject.id
         at = stamp(self.now())
-        line = Operation(
-            line_id,
-            subject.order_id,
-            payment_id,
-            kind,
-            amount,
-            subject.currency,
-            state,
-            at,
-        )
+        line = Operation(line_id, subject.order_id, payment_id, kind, amount, subject.currency, state, at)
         if self.books.first(Operation, "id = ?", line_id):
             self.books.save(line)
         else:
@@ -104,10 +95,7 @@ class Journal:
     def _note(self, kind: str, url: str, content: dict[str, Any]) -> Note:
         at = stamp(self.now())
         note_id = self.new_id("ntc")
-        body = json.dumps(
-            {"id": note_id, "type": kind, "created_at": at, "object": content},
-            ensure_ascii=False,
-        )
+        body = json.dumps({"id": note_id, "type": kind, "created_at": at, "object": content}, ensure_ascii=False)
         return Note(note_id, kind, content["id"], url, body, at, at)
 
     def due(self, limit: int = 64) -> list[Note]:
@@ -124,12 +112,7 @@ class Journal:
         """Writes down one delivery: done, or to be tried again later, or given up after many tries."""
         with self.books.transaction():
             at = self.now()
-            self.books.query(
-                "INSERT INTO attempts (note_id, at, result) VALUES (?, ?, ?)",
-                note_id,
-                stamp(at),
-                result,
-            )
+            self.books.query("INSERT INTO attempts (note_id, at, result) VALUES (?, ?, ?)", note_id, stamp(at), result)
             note = self.books.first(Note, "id = ?", note_id)
             if note is None or note.state == "delivered":
                 return
@@ -146,23 +129,13 @@ class Journal:
     def _release_held(self, by: Note) -> None:
         if not by.forged:
             at = stamp(self.now())
-            self.books.query(
-                "UPDATE notes SET held = 0, next_at = ? WHERE held = 1 AND state = 'pending'",
-                at,
-            )
+            self.books.query("UPDATE notes SET held = 0, next_at = ? WHERE held = 1 AND state = 'pending'", at)
 
 
 def _forged(content: dict[str, Any]) -> dict[str, Any]:
     """What a liar would like us to believe: paid in full, and ten times as much."""
     amount = 10 * int(content["amount"])
-    return {
-        **content,
-        "kind": "payment",
-        "status": "succeeded",
-        "amount": amount,
-        "captured": amount,
-        "decline": None,
-    }
+    return {**content, "kind": "payment", "status": "succeeded", "amount": amount, "captured": amount, "decline": None}
 
 
 def parse_day(text: str) -> date:

@@ -7,14 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from acquiring.bank.cards import (
-    DECLINES,
-    TEST_CARDS,
-    BadCard,
-    Plastic,
-    read,
-    read_test_card,
-)
+from acquiring.bank.cards import DECLINES, TEST_CARDS, BadCard, Plastic, read, read_test_card
 from acquiring.bank.desk import CODE_TRIES
 from acquiring.bank.house import the_bank
 from acquiring.bank.records import OPEN, Payment, Refusal
@@ -23,13 +16,7 @@ pages = Blueprint("pages", __name__, template_folder="templates")
 
 Page = Response | str | tuple[str, int]
 
-_MONEY = {
-    "RUB": (2, "₽"),
-    "USD": (2, "$"),
-    "EUR": (2, "€"),
-    "JPY": (0, "¥"),
-    "KZT": (2, "₸"),
-}
+_MONEY = {"RUB": (2, "₽"), "USD": (2, "$"), "EUR": (2, "€"), "JPY": (0, "¥"), "KZT": (2, "₸")}
 
 
 @pages.app_template_filter("money")
@@ -140,19 +127,9 @@ def _broken(status: int, title: str) -> Page:
 
 def _form(payment: Payment, errors: dict[str, str] | None = None) -> str:
     # What was typed comes back except the security code. The number goes only into this answer, never into the books.
-    typed = {
-        "number": request.form.get("number", ""),
-        "expiry": request.form.get("expiry", ""),
-    }
+    typed = {"number": request.form.get("number", ""), "expiry": request.form.get("expiry", "")}
     shop = the_bank().config.shop_name
-    return render_template(
-        "pay.html",
-        payment=payment,
-        shop=shop,
-        cards=TEST_CARDS,
-        errors=errors or {},
-        typed=typed,
-    )
+    return render_template("pay.html", payment=payment, shop=shop, cards=TEST_CARDS, errors=errors or {}, typed=typed)
 
 
 def _challenge(payment: Payment, error: str = "") -> str:
@@ -161,9 +138,4 @@ def _challenge(payment: Payment, error: str = "") -> str:
 
 def _result(payment: Payment) -> str:
     decline = DECLINES.get(payment.decline_code)
-    return render_template(
-        "result.html",
-        payment=payment,
-        shop=the_bank().config.shop_name,
-        decline=decline,
-    )
+    return render_template("result.html", payment=payment, shop=the_bank().config.shop_name, decline=decline)

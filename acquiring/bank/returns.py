@@ -18,13 +18,7 @@ class Returns:
         self._books, self._journal, self._faults = books, journal, faults
 
     def refund(
-        self,
-        payment_id: str,
-        amount: int,
-        currency: str,
-        *,
-        order_id: str = "",
-        reason: str = "",
+        self, payment_id: str, amount: int, currency: str, *, order_id: str = "", reason: str = ""
     ) -> tuple[Refund, bool]:
         """Returns money (minor units) and whether the refund is new. `order_id` is "" for the cabinet's refunds.
 
@@ -33,25 +27,13 @@ class Returns:
         with self._books.transaction():
             known = self._books.first(Refund, "order_id = ?", order_id) if order_id else None
             if known:
-                if (known.payment_id, known.amount, known.currency) != (
-                    payment_id,
-                    amount,
-                    currency,
-                ):
+                if (known.payment_id, known.amount, known.currency) != (payment_id, amount, currency):
                     raise Refusal(409, "conflict", "this order_id was used for another refund")
                 return known, False
             self._refundable(payment_id, amount, currency)
             at = stamp(self._journal.now())
             refund = Refund(
-                self._journal.new_id("ref"),
-                order_id,
-                payment_id,
-                amount,
-                currency,
-                reason,
-                "pending",
-                at,
-                at,
+                self._journal.new_id("ref"), order_id, payment_id, amount, currency, reason, "pending", at, at
             )
             if later := self._faults.take("refund_pending"):
                 settle_at = stamp(self._journal.now() + timedelta(seconds=later.number))
@@ -59,10 +41,7 @@ class Returns:
                 self._books.add(refund)
                 return refund, True
             self._books.add(refund)
-            return self._settle(
-                refund,
-                "declined" if self._faults.take("refund_declined") else "succeeded",
-            ), True
+            return self._settle(refund, "declined" if self._faults.take("refund_declined") else "succeeded"), True
 
     def get(self, refund_id: str) -> Refund:
         """The refund with our id. Raises Refusal (404)."""
@@ -121,13 +100,7 @@ class Returns:
         self._books.save(refund)
         if status == "succeeded":
             payment = self._captured(refund.payment_id)
-            self._books.save(
-                replace(
-                    payment,
-                    refunded=payment.refunded + refund.amount,
-                    updated_at=refund.updated_at,
-                )
-            )
+            self._books.save(replace(payment, refunded=payment.refunded + refund.amount, updated_at=refund.updated_at))
         self._journal.record(refund, "refund", refund.amount, status)
         self._journal.announce(f"refund.{status}", refund)
         return refund
