@@ -23,7 +23,7 @@ def required(name: str, laptop: str) -> str:
     return value
 
 
-# --- Web ---------------------------------------------------------------------------------------------------------
+# --- Web ---
 SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
 PUBLIC_URL = required("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEBUG else [])
@@ -85,7 +85,7 @@ TEMPLATES = [
     },
 ]
 
-# --- People ------------------------------------------------------------------------------------------------------
+# --- People ---
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
@@ -97,7 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# --- Database ----------------------------------------------------------------------------------------------------
+# --- Database ---
 DATABASES = {"default": env.db_url_config(required("DATABASE_URL", "postgres://postgres@127.0.0.1:15432/boxoffice"))}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
@@ -129,13 +129,13 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
 
-# --- Time and language --------------------------------------------------------------------------------------------
+# --- Time and language ---
 USE_TZ = True
 TIME_ZONE = "Europe/Moscow"
 LANGUAGE_CODE = "en"
 USE_I18N = True
 
-# --- Files ----------------------------------------------------------------------------------------------------------
+# --- Files ---
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -148,7 +148,7 @@ STORAGES = {
     },
 }
 
-# --- Mail -----------------------------------------------------------------------------------------------------------
+# --- Mail ---
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 EMAIL_FILE_PATH = env.str("EMAIL_FILE_PATH", default=str(BASE_DIR / ".var" / "mail"))
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
@@ -159,7 +159,7 @@ EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Boxoffice <billing@boxoffice.example>")
 
-# --- API ------------------------------------------------------------------------------------------------------------
+# --- API ---
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
@@ -170,6 +170,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "billing.api.problems.handle",
+    "NUM_PROXIES": env.int("PROXIES", default=0),  # how many of ours stand before it: the rest of X-Forwarded-For lies
     "DEFAULT_THROTTLE_RATES": {"auth": env.str("AUTH_RATE", default="30/min")},
 }
 SIMPLE_JWT = {
@@ -185,6 +186,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["accounts.slashes.documented"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -210,11 +212,11 @@ TOKEN_KEYS = env.list("TOKEN_KEYS", default=["bGFwdG9wLW9ubHktdG9rZW4ta2V5LTMyLW
 if not TOKEN_KEYS:
     raise ImproperlyConfigured("TOKEN_KEYS must hold at least one Fernet key (comma-separated)")
 
-# --- Billing rules ---------------------------------------------------------------------------------------------------
+# --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 
-# --- Logs --------------------------------------------------------------------------------------------------------------
+# --- Logs ---
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
