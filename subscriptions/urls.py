@@ -1,3 +1,21 @@
-from django.urls import URLPattern
+"""The shop's pages, mounted at the root."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from subscriptions.pages import account, cancel, payment, screen, shop
+
+urlpatterns = [
+    path("", shop.plans, name="home"),
+    path("plans/", shop.plans, name="plans"),
+    path("checkout/<slug:code>/", shop.checkout, name="checkout"),
+    path("payments/<uuid:payment_id>/", payment.payment, name="payment"),
+    path("payments/<uuid:payment_id>/state/", payment.state, name="payment_state"),
+    path("payments/<uuid:payment_id>/again/", payment.pay_again, name="pay_again"),
+    path("account/", account.account, name="account"),
+    path("account/cancel/", cancel.cancel, name="cancel"),
+    path("account/drop/", payment.drop, name="drop"),
+    path("account/remove-card/", account.remove_card, name="remove_card"),
+    path("receipts/<uuid:invoice_id>/", account.receipt, name="receipt"),
+    path("films/", screen.films, name="films"),
+    path("films/<slug:slug>/", screen.film, name="film"),
+]

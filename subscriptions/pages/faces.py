@@ -1,0 +1,144 @@
+"""What a payment looks like to the person who waits for it: one face for each state, in plain words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from acquiring.types import Decline
+from billing.models import Invoice, Payment, Refund
+from subscriptions.models import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """`look` picks badge and sign; `settled`: nothing more happens by itself; `poll`: seconds to the next look."""
+
+    look: str
+    label: str
+    title: str
+    text: str
+    settled: bool = False
+    poll: int = 3
+
+
+NOTHING_CHARGED = "Nothing was charged."
+DECLINES = {
+    Decline.RETRY_LATER: (
+        "The bank could not take this payment now",
+        "Try again in some minutes, or use another card. If money was short, top the card up first.",
+    ),
+    Decline.ANOTHER_CARD: ("The bank refused this card", "Please try again with another card."),
+    Decline.CUSTOMER_ACTION: (
+        "The payment was not confirmed",
+        "Your bank wanted to hear from you, by a code or in its app, and did not. Try again and confirm it there.",
+    ),
+    Decline.STOP: (
+        "The bank refused this payment",
+        "This card will not do. Use another one; only your bank can say why, its number is on the back of the card.",
+    ),
+    Decline.OUR_FAULT: (
+        "Something is wrong on our side",
+        "Your card is fine, and we have noted the trouble. Please try again a little later.",
+    ),
+    Decline.NOT_SENT: (
+        "The bank was out of reach",
+        "The payment never got there. Please try again; if that fails too, in some minutes.",
+    ),
+}
+# The bank's own sentence helps only where it speaks of the card; elsewhere it is technical, or not for the page.
+QUOTED = (Decline.RETRY_LATER, Decline.ANOTHER_CARD, Decline.CUSTOMER_ACTION)
+
+
+def face(payment: Payment, invoice: Invoice, subscription: Subscription | None) -> Face:
+    """The face of a payment whose subscription (if it is for one) is `subscription`."""
+    status = Payment.Status(payment.status)
+    if status == Payment.Status.SUCCEEDED:
+        return _paid(payment, subscription)
+    if payment.parked:
+        return Face(
+            "parked",
+            "Looking at it",
+            "We are looking at it",
+            "The bank's answer does not match this payment, so a person here is checking it with the bank. "
+            "You are not charged twice, and there is no need to pay again.",
+            poll=30,
+        )
+    if status == Payment.Status.FAILED:
+        return _failed(payment, invoice)
+    return _waiting(payment)
+
+
+def _waiting(payment: Payment) -> Face:
+    if payment.status == Payment.Status.PENDING:
+        return Face(
+            "pending",
+            "Waiting for you",
+            "Waiting for you at the bank",
+            "The payment is finished on the bank's page. If you have just done that, its answer is on the way here.",
+            poll=5,
+        )
+    if payment.status == Payment.Status.AUTHORIZED:
+        return Face(
+            "authorized",
+            "Held by the bank",
+            "The bank holds the sum for us",
+            "It is being taken now; that needs nothing from you.",
+        )
+    if payment.status == Payment.Status.CANCELLED:
+        return Face(
+            "cancelled",
+            "Closed",
+            "This payment was closed",
+            f"{NOTHING_CHARGED} The bank's page was left or its time ran out.",
+            settled=True,
+        )
+    return Face(
+        "unknown",
+        "Checking",
+        "Checking with the bank",
+        "The bank has not told us yet whether the payment went through, so we are asking it until we know. "
+        "You are not charged twice; there is no need to pay again.",
+    )
+
+
+def _paid(payment: Payment, subscription: Subscription | None) -> Face:
+    if payment.surplus:
+        return Face(
+            "refunded",
+            "Given back",
+            "This payment came on top",
+            "There was nothing left to pay when it arrived, so all of it goes back by itself. You need do nothing.",
+            settled=True,
+        )
+    if subscription is not None and subscription.status == Subscription.Status.PENDING:
+        return Face("succeeded", "Paid", "Payment received", "Opening your access…", poll=1)
+    if subscription is None or subscription.status in Subscription.LIVE:
+        return Face("succeeded", "Paid", "Payment received", "Thank you. Your access is open.", settled=True)
+    return Face(
+        "succeeded", "Paid", "Payment received", "The subscription that it paid for is over or cancelled.", settled=True
+    )
+
+
+def _failed(payment: Payment, invoice: Invoice) -> Face:
+    title, advice = "The payment did not go through", "Please try again, or use another card."
+    quote = ""
+    if payment.decline in DECLINES:
+        decline = Decline(payment.decline)
+        title, advice = DECLINES[decline]
+        if decline in QUOTED and payment.decline_message:
+            quote = f" The bank says: “{payment.decline_message}”"
+    if invoice.status == Invoice.Status.PAID:
+        advice = "Another attempt has paid for it since, so you need do nothing."
+    return Face("failed", "Failed", title, f"{NOTHING_CHARGED}{quote} {advice}", settled=True)
+
+
+def refund_face(refund: Refund) -> tuple[str, str]:
+    """The badge of a refund and what to call it: (class, words)."""
+    status = Refund.Status(refund.status)
+    if status == Refund.Status.SUCCEEDED:
+        return "succeeded", "Given back"
+    if status == Refund.Status.FAILED or refund.parked:
+        return "pending", "We are looking at it"
+    if status == Refund.Status.UNKNOWN:
+        return "unknown", "Checking with the bank"
+    return "pending", "On its way"

@@ -1,0 +1,154 @@
+"""The page of one payment: it follows the bank by itself, and offers what can be done next."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from acquiring import registry
+from billing import checkouts, payments
+from billing.errors import Refused
+from billing.models import Invoice, Payment
+from subscriptions import lifecycle
+from subscriptions.models import Period, Subscription
+from subscriptions.pages.common import (
+    Request,
+    action,
+    actor,
+    bank_page,
+    live_subscription,
+    own_payment,
+    period_of,
+    return_url,
+    to_bank,
+    waiting_payment,
+    zone_of,
+)
+from subscriptions.pages.faces import face, refund_face
+
+
+@never_cache
+@login_required
+@require_safe
+def payment(request: Request, payment_id: uuid.UUID) -> HttpResponse:
+    """The whole page."""
+    return render(request, "subscriptions/payment.html", _look(request, payment_id, timezone.now()))
+
+
+@never_cache
+@login_required
+@require_safe
+def state(request: Request, payment_id: uuid.UUID) -> HttpResponse:
+    """The part of the page that changes, for the script that asks for it."""
+    return render(request, "subscriptions/_payment_state.html", _look(request, payment_id, timezone.now()))
+
+
+@action("payment")
+def pay_again(request: Request, payment_id: uuid.UUID) -> HttpResponse:
+    """Another attempt after one that failed or was closed."""
+    failed = own_payment(request.user, payment_id)
+    period = period_of(failed.invoice_id)
+    if period is None:
+        messages.error(request, "This payment cannot be tried again from here.")
+        return redirect("payment", payment_id=payment_id)
+    order = lifecycle.Order(
+        plan=period.subscription.plan_id,
+        acquirer=failed.acquirer if failed.acquirer in registry.names() else "",
+        return_url=return_url(),
+        save_card=failed.save_card,
+    )
+    try:
+        again = lifecycle.pay_again(period.subscription_id, order, actor=actor(request.user), at=timezone.now())
+    except Refused as error:
+        return _cannot_pay_again(request, failed, error)
+    return to_bank(again)
+
+
+@action("account")
+def drop(request: Request) -> HttpResponse:
+    """Gives up a checkout that was not paid; a payment that arrives meanwhile is kept."""
+    subscription = live_subscription(request.user)
+    if subscription is None or subscription.status != Subscription.Status.PENDING:
+        messages.info(request, "There is no unfinished checkout to drop.")
+        return redirect("account")
+    attempt = waiting_payment(subscription)
+    invoice_id = Invoice.objects.get(pk__in=subscription.periods.values("invoice")).pk
+    now, by, why = timezone.now(), actor(request.user), "Dropped by the customer"
+    try:
+        # Not cancellation.cancel: were it paid this very moment, that would cancel what was just bought.
+        checkouts.close(invoice_id, actor=by, at=now, reason=why)
+        lifecycle.abandon(invoice_id, actor=by, at=now, reason=why)
+    except Refused as error:
+        if error.code == "invoice_paid":
+            messages.info(request, "The payment has just arrived, so there was nothing to drop.")
+        else:
+            messages.warning(
+                request, "The bank has not said yet what became of the payment. Please wait for its answer."
+            )
+        return redirect("payment", payment_id=attempt.pk) if attempt else redirect("account")
+    messages.success(request, "Dropped. Nothing was charged.")
+    return redirect("plans")
+
+
+def _cannot_pay_again(request: Request, failed: Payment, error: Refused) -> HttpResponse:
+    subscription = live_subscription(request.user)
+    if error.code == "invoice_paid" or (subscription and subscription.status != Subscription.Status.PENDING):
+        messages.info(request, "It is paid already.")
+        return redirect("account")
+    if error.code in ("not_pending", "invoice_closed"):
+        messages.warning(request, "This checkout was closed, and nothing was charged. Please choose a plan again.")
+        return redirect("plans")
+    messages.error(request, error.detail)
+    return redirect("payment", payment_id=failed.pk)
+
+
+def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, Any]:
+    """What there is to see of one's payment. Somebody is looking, so a live one is asked about soon."""
+    found = own_payment(request.user, payment_id)
+    if found.is_live:
+        payments.hurry(found.pk, at=now)
+    period = period_of(found.invoice_id)
+    subscription = period.subscription if period else None
+    seen = face(found, found.invoice, subscription)
+    refunds = [(refund, *refund_face(refund)) for refund in found.refunds.order_by("created_at")]
+    back_soon = any(refund.is_live for refund, *_ in refunds)
+    other = _other(found)
+    version = [seen.look, seen.title, bank_page(found), str(other), str(_can_retry(found, period, other))]
+    return {
+        "payment": found,
+        "period": period,
+        "subscription": subscription,
+        "zone": zone_of(period),
+        "face": seen,
+        "final": seen.settled and not back_soon,
+        "bank_page": bank_page(found),
+        "can_retry": _can_retry(found, period, other),
+        "other": other,
+        "refunds": refunds,
+        "receipt": found.invoice.status == Invoice.Status.PAID and not found.surplus,
+        # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
+        "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),
+    }
+
+
+def _other(found: Payment) -> Payment | None:
+    """The attempt that counts where this one does not: the live or successful one of the same invoice."""
+    if found.is_live or (found.status == Payment.Status.SUCCEEDED and not found.surplus):
+        return None
+    counting = [*Payment.LIVE, Payment.Status.SUCCEEDED]
+    return found.invoice.payments.filter(status__in=counting, surplus=False).exclude(pk=found.pk).first()
+
+
+def _can_retry(found: Payment, period: Period | None, other: Payment | None) -> bool:
+    dead = found.status in (Payment.Status.FAILED, Payment.Status.CANCELLED) and not found.parked
+    waits = period is not None and period.subscription.status == Subscription.Status.PENDING
+    return dead and waits and other is None and found.invoice.status == Invoice.Status.OPEN

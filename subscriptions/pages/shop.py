@@ -1,0 +1,215 @@
+"""Plans and the checkout."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from moneyed import Money
+
+from accounts.models import User
+from billing import money
+from billing.errors import NotFound, Refused
+from subscriptions import lifecycle, offers
+from subscriptions.calendar import anniversary
+from subscriptions.forms import CheckoutForm
+from subscriptions.models import Plan, Subscription
+from subscriptions.pages.common import (
+    Request,
+    actor,
+    live_subscription,
+    return_url,
+    running_out,
+    to_bank,
+    waiting_payment,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """When a term would run if it were paid now. `after` is the cancelled subscription that it would follow."""
+
+    begins_at: datetime
+    ends_at: datetime
+    after: Subscription | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """An offer as the page of plans shows it."""
+
+    offer: offers.Offer
+    per_month: Money
+    about: bool  # per_month is rounded
+    best: bool
+    ends_at: datetime
+
+
+@require_safe
+def plans(request: HttpRequest) -> HttpResponse:
+    """What is on sale; what one has already, and where to manage it."""
+    now = timezone.now()
+    user = request.user
+    live = live_subscription(user) if user.is_authenticated else None
+    ending = running_out(user, at=now) if user.is_authenticated else None
+    waiting = live is not None and live.status == Subscription.Status.PENDING
+    context = {
+        "shelves": _shelves(now, ending),
+        "live": live,
+        "waiting": waiting_payment(live) if live and waiting else None,
+        "ending": ending,
+        "may_buy": live is None or waiting,
+        "cooling_off": _minutes(settings.COOLING_OFF),
+    }
+    return render(request, "subscriptions/plans.html", context)
+
+
+@never_cache
+@login_required
+def checkout(request: Request, code: str) -> HttpResponse:
+    """What one is about to buy, and the way to the bank's page."""
+    now = timezone.now()
+    try:
+        offer = offers.find(code, at=now)
+    except NotFound:
+        raise Http404 from None
+    if not request.user.is_confirmed:
+        return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
+    form = CheckoutForm(offer.price.currency, request.POST or None)
+    if request.method != "POST":
+        return _checkout_page(request, offer, now)
+    if not form.is_valid():
+        messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
+        return _checkout_page(request, offer, now, status=400)
+    return _subscribe(request, offer, form, now)
+
+
+def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: datetime) -> HttpResponse:
+    order = lifecycle.Order(
+        plan=offer.plan.code,
+        acquirer=form.cleaned_data.get("acquirer", ""),
+        return_url=return_url(),
+        save_card=form.cleaned_data.get("save_card", False),
+        expected_total=form.cleaned_data["expected_total"],
+        request_key=f"form:{offer.plan.code}:{form.cleaned_data['key']}",
+    )
+    try:
+        return to_bank(lifecycle.subscribe(request.user.pk, order, actor=actor(request.user), at=now).payment)
+    except Refused as error:
+        return _refused(request, offer, error, now)
+
+
+def _refused(request: Request, offer: offers.Offer, error: Refused, now: datetime) -> HttpResponse:
+    if error.code == "stale_total":
+        messages.warning(request, f"{error.detail} Nothing was charged. Please look again before you pay.")
+        return _checkout_page(request, offer, now, status=409)
+    if error.code == "email_not_confirmed":
+        return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
+    if error.code == "plan_not_found":
+        raise Http404
+    live = live_subscription(request.user)
+    if error.code == "payment_in_progress" and live and (payment := waiting_payment(live)):
+        messages.warning(
+            request, "The bank has not said yet what became of your last payment. Please wait for it; then choose anew."
+        )
+        return redirect("payment", payment_id=payment.pk)
+    if error.code == "already_subscribed":
+        messages.info(request, "You have a subscription already: here it is.")
+        return redirect("account")
+    messages.error(request, f"{error.detail} Nothing was charged.")
+    return redirect("checkout", code=offer.plan.code)
+
+
+def _checkout_page(request: Request, offer: offers.Offer, now: datetime, status: int = 200) -> HttpResponse:
+    live = live_subscription(request.user)
+    waiting = None
+    if live and live.status != Subscription.Status.PENDING:
+        messages.info(request, f"You have a subscription already: {live.plan.name}.")
+        return redirect("account")
+    if live:
+        waiting = waiting_payment(live)
+    fresh = CheckoutForm(
+        offer.price.currency, initial={"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}
+    )
+    context = {
+        "offer": offer,
+        "form": fresh,
+        "term": _term(offer.plan, request.user, now),
+        "whole": offer.quote.total + offer.saving.amount if offer.saving else offer.quote.total,
+        "live": live,
+        "waiting": waiting,
+        "refund_rule": refund_rule(offer.plan),
+    }
+    return render(request, "subscriptions/checkout.html", context, status=status)
+
+
+def refund_rule(plan: Plan) -> list[str]:
+    """The refund rule of a plan in two plain sentences."""
+    window = _minutes(settings.COOLING_OFF)
+    soon = f"Cancel within {window} of paying and all of it comes back."
+    month = "the month" if plan.months == 1 else "the term"
+    rules = {
+        Plan.RefundPolicy.UNUSED_MONTHS: [
+            soon,
+            "Cancel later and you get back the price of every month that has not begun; you watch on to the end of the "
+            "month in progress."
+            if plan.months > 1
+            else "Cancel later and nothing comes back for the month that has begun; you watch on to its end.",
+        ],
+        Plan.RefundPolicy.PRO_RATA_DAYS: [
+            soon,
+            "Cancel later and you get back the price of every whole day that is left; access ends at once.",
+        ],
+        Plan.RefundPolicy.WINDOW_ONLY: [
+            soon,
+            f"Cancel later and nothing comes back; you watch on to the end of {month}.",
+        ],
+        Plan.RefundPolicy.NONE: [
+            "This plan gives no money back.",
+            f"You can cancel at any time, and watch on to the end of {month}.",
+        ],
+    }
+    return rules[Plan.RefundPolicy(plan.refund_policy)]
+
+
+def _term(plan: Plan, user: User | None, now: datetime) -> Term:
+    """The term as `lifecycle.activate` would begin it now."""
+    after = running_out(user, at=now) if user else None
+    begins_at = after.valid_till if after and after.valid_till else now
+    return Term(begins_at, anniversary(begins_at, plan.months, plan.zone), after)
+
+
+def _shelves(now: datetime, ending: Subscription | None) -> list[Shelf]:
+    found = offers.on_sale(at=now)
+    best = max((o for o in found if o.saving), key=lambda o: o.saving.percent if o.saving else 0, default=None)
+    begins_at = ending.valid_till if ending and ending.valid_till else now
+    shelves = []
+    for offer in found:
+        months, total = offer.plan.months, offer.quote.total
+        per_month = money.fraction(total, 1, months)
+        shelves.append(
+            Shelf(
+                offer=offer,
+                per_month=per_month,
+                about=per_month * months != total,
+                best=offer is best,
+                ends_at=anniversary(begins_at, months, offer.plan.zone),
+            )
+        )
+    return shelves
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    if minutes == 60:
+        return "one hour"
+    return f"{minutes} minutes" if minutes % 60 else f"{minutes // 60} hours"
