@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import requests
+from requests.adapters import BaseAdapter
 
 from acquiring.http import Client, NotSent, Response, Unanswered, redact
 
@@ -18,8 +23,20 @@ def answering(status: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
+def whole_request(line: socket.socket) -> bytes:
+    """Head and body, which may come in two pieces."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += line.recv(65536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head.lower())
+    while length and len(body) < int(length[1]):
+        body += line.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
 @contextmanager
-def server(reply: bytes | None, *, reads: bool = True) -> Iterator[tuple[str, list[bytes]]]:
+def server(reply: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
     """Takes connections, notes what came and sends `reply`; hangs for None, hangs up for b""."""
     listener = socket.create_server(("127.0.0.1", 0))
     heard: list[bytes] = []
@@ -32,8 +49,7 @@ def server(reply: bytes | None, *, reads: bool = True) -> Iterator[tuple[str, li
             except OSError:
                 return
             with line:
-                if reads:
-                    heard.append(line.recv(65536))
+                heard.append(whole_request(line))
                 if reply is None:
                     over.wait(5)
                 else:
@@ -150,6 +166,19 @@ def test_proxies_of_the_environment_are_ignored(monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with server(answering("200 OK", b"{}")) as (url, _):
         assert ask(url, json={}).ok
+
+
+def test_another_adapter_replaces_the_network():
+    class Within(BaseAdapter):
+        def send(self, request: Any, **parts: Any) -> requests.Response:
+            answer = requests.Response()
+            answer.status_code, answer.raw, answer.url = 200, io.BytesIO(b'{"in": "process"}'), request.url
+            return answer
+
+        def close(self) -> None:
+            pass
+
+    assert Client("http://bank.invalid", adapter=Within()).request("GET", "/").body == {"in": "process"}
 
 
 def test_no_cookie_is_kept():
