@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -19,7 +20,7 @@ class UnknownAcquirer(LookupError):
 def get(name: str) -> Acquirer:
     """The acquirer called `name`, one instance per process. Raises UnknownAcquirer."""
     try:
-        entry = settings.ACQUIRERS[name]
+        entry: dict[str, Any] = settings.ACQUIRERS[name]
     except KeyError:
         raise UnknownAcquirer(name) from None
     backend: Acquirer = import_string(entry["backend"])(**entry.get("options", {}))

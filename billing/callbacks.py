@@ -130,8 +130,8 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     return "" if refund.status == Refund.Status.FAILED else refund.parked
 
 
-def _uuid(text: str) -> uuid.UUID | None:
+def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        return None
+        return uuid.UUID(int=0)  # nobody's

@@ -93,7 +93,8 @@ def change(
     """
     before = row.status
     transition()
-    row.save(update_fields=["status", "updated_at", *save])
+    changed = ["status", "updated_at", *save]
+    row.save(update_fields=changed)
     return emit(
         row.event_kind, row, actor=actor, at=at, reason=reason, from_state=before, to_state=row.status, data=data
     )

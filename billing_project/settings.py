@@ -5,6 +5,7 @@ With DEBUG on (what script/server and script/test set) every value has a default
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +18,7 @@ DEBUG = env.bool("DEBUG", default=False)
 
 def required(name: str, laptop: str) -> str:
     """The variable `name`; its `laptop` value only where DEBUG is on. Raises ImproperlyConfigured otherwise."""
-    value = env.str(name, default=laptop if DEBUG else "")
+    value: str = env.str(name, default=laptop if DEBUG else "")
     if not value:
         raise ImproperlyConfigured(f"{name} must be set in the environment (or DEBUG=1 for a laptop)")
     return value
@@ -193,7 +194,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Acquirers: the only list of them in the project ----------------------------------------------------------------
 # A name, the class, and the class's own arguments. The first is the default for a new checkout.
-ACQUIRERS = {
+ACQUIRERS: dict[str, dict[str, Any]] = {
     "sandbox": {
         "backend": "acquiring.backends.sandbox.Sandbox",
         "options": {
@@ -207,6 +208,7 @@ ACQUIRERS = {
         },
     },
 }
+ALLOW_SANDBOX = env.bool("ALLOW_SANDBOX", default=False)  # a public demonstration with play money
 # Card tokens are encrypted with the first key and read with any of them: put a new key first to rotate.
 TOKEN_KEYS = env.list("TOKEN_KEYS", default=["bGFwdG9wLW9ubHktdG9rZW4ta2V5LTMyLWJ5dGVzISE="] if DEBUG else [])
 if not TOKEN_KEYS:

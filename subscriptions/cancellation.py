@@ -89,7 +89,7 @@ def _is_pending(subscription_id: uuid.UUID) -> bool:
 def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Cancelled:
     """Nothing was paid: the acquirer closes its page, the invoice is voided, the subscription abandoned."""
     subscription = Subscription.objects.get(pk=subscription_id)
-    invoice_id = subscription.periods.get(number=1).invoice_id
+    invoice_id = lifecycle.first_invoice(subscription).pk
     reason = reason or "Cancelled before payment"
     checkouts.close(invoice_id, actor=actor, at=at, reason=reason)
     lifecycle.abandon(invoice_id, actor=actor, at=at, reason=reason)

@@ -19,13 +19,10 @@ class Entitlement:
 
 def of(user_id: uuid.UUID, *, at: datetime) -> list[Entitlement]:
     """The roles owed to a user at `at`, each until its latest end."""
-    rows = Subscription.objects.filter(user_id=user_id, access_until__gt=at, anchor_at__isnull=False).values_list(
-        "plan__roles", "access_until"
-    )
+    rows = Subscription.objects.filter(user_id=user_id, access_until__gt=at).values_list("access_until", "plan__roles")
     latest: dict[str, datetime] = {}
-    for roles, until in rows:
-        for role in roles:
-            latest[role] = max(until, latest.get(role, until))
+    for until, roles in rows:
+        latest.update({role: max(until, latest.get(role, until)) for role in roles if until})
     return [Entitlement(role, until) for role, until in sorted(latest.items())]
 
 

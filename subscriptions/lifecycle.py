@@ -57,7 +57,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
     _make_room(user_id, offer, order.request_key, at=at)
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
-        invoice = subscription.periods.get(number=1).invoice
+        invoice = first_invoice(subscription)
     if invoice.status == Invoice.Status.PAID:
         payment = invoice.payments.get(status=Payment.Status.SUCCEEDED, surplus=False)
     else:
@@ -84,7 +84,7 @@ def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datet
     if subscription.status != Subscription.Status.PENDING:
         raise Conflict("This subscription does not wait for a payment.", "not_pending")
     return payments.start(
-        subscription.periods.get(number=1).invoice_id,
+        first_invoice(subscription).pk,
         actor=actor,
         at=at,
         acquirer=order.acquirer,
@@ -183,6 +183,11 @@ def lock(subscription_id: uuid.UUID) -> Subscription:
         raise NotFound("There is no such subscription.", "subscription_not_found") from None
 
 
+def first_invoice(subscription: Subscription) -> Invoice:
+    """The invoice that a subscription begins with."""
+    return Invoice.objects.get(period__subscription=subscription, period__number=1)
+
+
 def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None, *, at: datetime) -> None:
     """Closes the customer's waiting checkout of another plan or price: it must never be paid beside the new one."""
     waiting = (
@@ -190,7 +195,7 @@ def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None,
     )
     if waiting is None or (request_key and waiting.request_key == request_key):
         return
-    invoice = waiting.periods.select_related("invoice").get(number=1).invoice
+    invoice = first_invoice(waiting)
     in_time = invoice.expires_at is None or at < invoice.expires_at
     if waiting.price_id == offer.price.pk and in_time:
         return

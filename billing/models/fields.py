@@ -30,7 +30,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # Django's fields take no arguments at run time
     """Text that PostgreSQL, its backups and its logs see only encrypted. Keys: `settings.TOKEN_KEYS`, newest first."""
 
     def get_prep_value(self, value: Any) -> Any:

@@ -23,7 +23,7 @@ class NextNumber(Func):
     def __init__(self) -> None:
         super().__init__(Value("billing_invoice_number"), output_field=models.BigIntegerField())
 
-    def deconstruct(self) -> tuple[str, tuple[()], dict[str, object]]:  # type: ignore[override]
+    def deconstruct(self) -> tuple[str, tuple[()], dict[str, object]]:
         return "billing.models.invoice.NextNumber", (), {}
 
 

@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                 ('starts_at', models.DateTimeField(blank=True, null=True)),
                 ('ends_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
-                ('invoice', models.OneToOneField(blank=True, help_text='What billed it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.invoice')),
+                ('invoice', models.OneToOneField(blank=True, help_text='What billed it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='period', to='billing.invoice')),
                 ('transfer', models.OneToOneField(blank=True, help_text='Or what paid it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.transfer')),
                 ('subscription', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='subscriptions.subscription')),
             ],

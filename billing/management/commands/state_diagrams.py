@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 
 def _diagram(model: type[StatefulModel]) -> str:
-    field = model._meta.get_field("status")
+    field: Any = {f.name: f for f in model._meta.get_fields()}["status"]
     lines = [f"    [*] --> {field.default}"]
     lines += sorted(f"    {source} --> {target}: {name}" for source, target, name in _edges(model, field))
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
