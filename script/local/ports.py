@@ -1,5 +1,6 @@
 """Ports: the two that a person chooses, and the ones inside that only have to be free and stay the same."""
 
+import errno
 import json
 import os
 import random
@@ -32,9 +33,11 @@ def check_free(host: str, port: int, variable: str) -> None:
     except PermissionError:
         raise Problem(f"Port {port} needs more rights than you have: choose one above 1023 with {variable}.") from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise Problem(f"HOST={host} is not an address of this machine.") from None
         raise Problem(
-            f"Port {port} on {host} cannot be used ({error.strerror}). Another program may be listening there: "
-            f"stop it, or choose another port, for example: {variable}={port + 1} script/server"
+            f"Port {port} on {host} is taken ({error.strerror}). Stop the program that listens there, or choose "
+            f"another port, for example: {variable}={port + 1} script/server"
         ) from None
 
 

@@ -41,7 +41,7 @@ class Postgres:
         if not self.data.exists():
             self._create()
         self._check_version()
-        self._clear_pid_file()
+        _stop_running(self.data)
         safe = "on" if self.durable else "off"
         settings = {
             "listen_addresses": "127.0.0.1",
@@ -97,29 +97,22 @@ class Postgres:
                 f"{self.version}. Take the data along with pg_dump, or begin anew with: script/server --reset"
             )
 
-    def _clear_pid_file(self) -> None:
-        """A server that still runs on our data is stopped; a file that names any other process is stale."""
-        pid, _ = _pid_file(self.data)
-        if not pid:
-            return
-        if str(self.data) in _command_line(pid):
-            end([Trace("postgres", pid, started(pid), signal.SIGINT)])
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-
 
 def home() -> Path:
     """The folder of the data folders. Raises Problem."""
     inside = VAR / "postgres"
-    if OUTSIDE_NOTE.exists():
-        outside = Path(OUTSIDE_NOTE.read_text().strip())
-        _make_outside()
-        return outside
     inside.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() == 0 and not _works(["/bin/sh", "-c", 'test -x "$0"', str(inside)], _nobody()):
+    if OUTSIDE_NOTE.exists():
         _make_outside()
-        OUTSIDE_NOTE.write_text(f"{OUTSIDE}\n")
         return OUTSIDE
-    return inside
+    if os.geteuid() != 0 or _run(["/bin/sh", "-c", 'test -x "$0"', str(inside)], _nobody()).returncode == 0:
+        return inside
+    _make_outside()
+    for old in OUTSIDE.glob("*/PG_VERSION"):  # of an earlier checkout in this place: .var/ is gone, so is its data
+        _stop_running(old.parent)
+        shutil.rmtree(old.parent)
+    OUTSIDE_NOTE.write_text(f"The data of PostgreSQL is in {OUTSIDE}\n")
+    return OUTSIDE
 
 
 def _make_outside() -> None:
@@ -128,6 +121,17 @@ def _make_outside() -> None:
     status = OUTSIDE.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
         raise Problem(f"{OUTSIDE} is there already and not root's own folder: look at it and remove it.")
+    OUTSIDE.chmod(0o755)
+
+
+def _stop_running(data: Path) -> None:
+    """A server that still runs on the data is stopped; a file that names any other process is stale."""
+    pid, _ = _pid_file(data)
+    if not pid:
+        return
+    if str(data) in _command_line(pid):
+        end([Trace("postgres", pid, started(pid), signal.SIGINT)])
+    (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _account(data: Path) -> Account | None:
@@ -203,10 +207,6 @@ def _command_line(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return _output(["ps", "-o", "command=", "-p", str(pid)], None)
-
-
-def _works(command: list[str], account: Account) -> bool:
-    return _run(command, account).returncode == 0
 
 
 def _output(command: list[str], account: Account | None) -> str:

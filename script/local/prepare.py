@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 
 def main() -> int:
     django.setup()
+    connection.settings_dict["OPTIONS"].pop("pool", None)  # it would try for ten seconds and hide the reason
     try:
         connection.ensure_connection()
     except OperationalError as error:

@@ -53,8 +53,8 @@ def reset() -> None:
     """Only what is ours is thrown away. Raises Problem when that would not be all."""
     if theirs := [name for name in ("DATABASE_URL", "BANK_API_URL") if environment.given(name)]:
         raise Problem(
-            f"--reset throws away only what script/server made itself, and {' and '.join(theirs)} point elsewhere: "
-            f"unset {' and '.join(theirs)}, or empty that by its own means."
+            f"--reset throws away only what script/server made itself, and your environment has another place for it: "
+            f"{', '.join(theirs)}. Unset that, or empty the other place by its own means."
         )
     say("Throwing the data of this checkout away.")
     for path in (postgres.home() / "server", VAR / "bank", VAR / "mail", VAR / "log"):
@@ -145,7 +145,16 @@ class Server:
         web += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
         web += ["--access-logfile", "-", "--access-logformat", "%(m)s %(U)s %(s)s %(M)sms"]
         celery = ["celery", "--app", "billing_project.celery", "--quiet"]
-        worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        worker = [
+            *celery,
+            "worker",
+            "--concurrency",
+            "2",
+            "--loglevel",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+        ]
         beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]
         quiet = ["-W", "ignore:You're running the worker with superuser"]
         for name, command in {"web": web, "worker": worker, "beat": beat}.items():
