@@ -100,7 +100,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     payment.captured = money.to_minor(outcome.amount) if outcome.amount is not None else payment.amount
     payment.settled_at, payment.next_check_at = at, None
     payment.decline = payment.decline_code = payment.decline_message = ""
-    if payment.save_card and outcome.card:
+    if payment.save_card and outcome.card and outcome.card.token:
         save_card(payment.user_id, payment.acquirer, outcome.card, at=at)
     if not payment.surplus:
         _step_back(payment, at=at)

@@ -292,7 +292,7 @@ def _card(data: Any) -> Card | None:
     return Card(
         token=text_or_none(card, "token"),
         mask=text(card, "mask"),
-        brand=text(card, "brand"),
+        brand=text(card, "brand").capitalize(),
         exp_month=whole(card, "exp_month"),
         exp_year=whole(card, "exp_year"),
     )
