@@ -111,10 +111,12 @@ class Journal:
     def delivered(self, note_id: str, ok: bool, result: str) -> None:
         """Writes down one delivery: done, or to be tried again later, or given up after many tries."""
         with self.books.transaction():
+            note = self.books.first(Note, "id = ?", note_id)
+            if note is None:  # the books were emptied meanwhile
+                return
             at = self.now()
             self.books.query("INSERT INTO attempts (note_id, at, result) VALUES (?, ?, ?)", note_id, stamp(at), result)
-            note = self.books.first(Note, "id = ?", note_id)
-            if note is None or note.state == "delivered":
+            if note.state == "delivered":
                 return
             note = replace(note, tries=note.tries + 1, held=False, last_status=result)
             if ok or note.forged:  # a forger does not try again

@@ -41,10 +41,8 @@ def test_each_turn_of_a_payment_is_told(bank, wire, shop, acquirer):
     bank.leave(wire.open(callback_url=shop.url)["payment_url"])
     bank.pay(wire.open(callback_url=shop.url)["payment_url"], "4000000000000002")
     told = [delivery.data["type"] for delivery in shop.wait_for(6)]
-    assert sorted(told) == sorted(
-        ["payment.authorized", "payment.succeeded", "refund.succeeded", "chargeback.created", "payment.voided"]
-        + ["payment.declined"]
-    )
+    turns = {"authorized", "succeeded", "voided", "declined"}
+    assert set(told) == {f"payment.{turn}" for turn in turns} | {"refund.succeeded", "chargeback.created"}
 
 
 def test_a_callback_refused_is_sent_again_the_same(bank, wire, shop):
