@@ -98,6 +98,41 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# Who of the staff may do what: Django groups, put to this table by every migrate (accounts.roles). To look at everything
+# of a customer is one thing, to move money another; marketing sets plans and prices and sees nobody's money.
+STAFF_ROLES = {
+    "support": [
+        "accounts.view_user",
+        "billing.view_*",
+        "billing.check_payment",
+        "subscriptions.view_*",
+        "subscriptions.cancel_subscription",  # gives back what the plan's rules say, and not a kopeck more
+        "notifications.view_*",
+    ],
+    "billing manager": [
+        "accounts.view_user",
+        "billing.view_*",
+        "billing.check_payment",
+        "billing.refund_payment",
+        "billing.capture_payment",
+        "billing.void_invoice",
+        "billing.retry_parked",
+        "subscriptions.view_*",
+        "subscriptions.cancel_subscription",
+        "subscriptions.change_plan",
+        "subscriptions.add_price",
+        "notifications.view_*",
+    ],
+    "marketing": [
+        "subscriptions.view_plan",
+        "subscriptions.add_plan",
+        "subscriptions.change_plan",
+        "subscriptions.view_price",
+        "subscriptions.add_price",
+    ],
+    "administrator": ["*"],
+}
+
 # --- Database ---
 DATABASES = {"default": env.db_url_config(required("DATABASE_URL", "postgres://postgres@127.0.0.1:15432/boxoffice"))}
 DATABASES["default"].update(

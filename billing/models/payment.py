@@ -61,6 +61,13 @@ class Payment(StatefulModel):
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        permissions = (  # what staff may do with billing's verbs, beside looking
+            ("refund_payment", "Can give money back"),
+            ("check_payment", "Can ask the bank about payments and refunds"),
+            ("capture_payment", "Can take money that is held"),
+            ("void_invoice", "Can void invoices"),
+            ("retry_parked", "Can take up again what was parked"),
+        )
         constraints = (
             models.UniqueConstraint(fields=["id", "currency"], name="payment_currency"),  # what refunds point to
             models.UniqueConstraint(

@@ -51,6 +51,7 @@ class Subscription(StatefulModel):
     request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:
+        permissions = (("cancel_subscription", "Can cancel subscriptions"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["user"],
@@ -137,7 +138,7 @@ class Period(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     invoice = models.OneToOneField(
-        Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="What billed it."
+        Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="period", help_text="What billed it."
     )
     transfer = models.OneToOneField(
         Transfer, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Or what paid it."
