@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from billing.api.people import caller
 from billing.api.problems import problem
 from billing.errors import Invalid
 from billing.models import RequestKey
@@ -36,21 +37,22 @@ def idempotent(view: View) -> View:
 
     @wraps(view)
     def wrapper(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get(HEADER, "")
-        if not key:
+        key = request.headers.get(HEADER)
+        if key is None:
             return view(self, request, *args, **kwargs)
-        if len(key) > 100 or not key.isprintable() or not key.isascii():
+        if not 1 <= len(key) <= 100 or not key.isprintable() or not key.isascii():
             raise Invalid("An Idempotency-Key is up to 100 printable ASCII characters.", "bad_idempotency_key")
         row, answer = _claim(request, key)
         if row is None:
-            return answer
+            return cast(Response, answer)
+        # Whoever took over after the lease has another one: what we do to the row must not undo theirs.
+        ours = RequestKey.objects.filter(pk=row.pk, leased_until=row.leased_until, status=None)
         try:
             response = view(self, request, *args, **kwargs)
         except BaseException:
-            row.delete()
+            ours.delete()
             raise
-        row.status, row.answer = response.status_code, json.loads(json.dumps(response.data, cls=JSONEncoder))
-        row.save(update_fields=["status", "answer"])
+        ours.update(status=response.status_code, answer=json.loads(json.dumps(response.data, cls=JSONEncoder)))
         return response
 
     return wrapper
@@ -65,13 +67,15 @@ def key_of(request: Request) -> str | None:
 def _claim(request: Request, key: str) -> tuple[RequestKey | None, Any]:
     """The row to work under, or None and the answer to give at once."""
     now = timezone.now()
+    user = caller(request)
+    path = request.path.rstrip("/")[:200]  # both forms of an address are one
     digest = hashlib.sha256(json.dumps(request.data, sort_keys=True, cls=JSONEncoder).encode()).hexdigest()
     try:
         with transaction.atomic():
             row = RequestKey.objects.create(
-                user=request.user,
+                user=user,
                 key=key,
-                path=request.path[:200],
+                path=path,
                 body_digest=digest,
                 leased_until=now + LEASE,
             )
@@ -79,21 +83,21 @@ def _claim(request: Request, key: str) -> tuple[RequestKey | None, Any]:
     except IntegrityError:
         pass
     with transaction.atomic():
-        row = RequestKey.objects.select_for_update().filter(user=request.user, key=key).first()
-        if row is None:  # the first request was refused a moment ago
+        known = RequestKey.objects.select_for_update().filter(user=user, key=key).first()
+        if known is None:  # the first request was refused a moment ago
             return None, problem(status.HTTP_409_CONFLICT, "request_in_flight", "Try again.")
-        if row.body_digest != digest or row.path != request.path[:200]:
+        if known.body_digest != digest or known.path != path:
             return None, problem(
                 status.HTTP_422_UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "This Idempotency-Key was used for another request.",
             )
-        if row.status is not None:
-            return None, Response(row.answer, status=row.status, headers={"Idempotent-Replayed": "true"})
-        if row.leased_until > now:
+        if known.status is not None:
+            return None, Response(known.answer, status=known.status, headers={"Idempotent-Replayed": "true"})
+        if known.leased_until > now:
             return None, problem(
                 status.HTTP_409_CONFLICT, "request_in_flight", "The first request with this key is not done yet."
             )
-        row.leased_until = now + LEASE
-        row.save(update_fields=["leased_until"])
-        return row, None
+        known.leased_until = now + LEASE
+        known.save(update_fields=["leased_until"])
+        return known, None

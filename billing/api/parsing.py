@@ -8,10 +8,18 @@ from decimal import Decimal
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_DEPTH = 20
+MAX_DIGITS = 40  # of a number; far more than any amount or id has
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is too large."
+    default_code = "too_large"
 
 
 class StrictJSONParser(JSONParser):
@@ -22,10 +30,10 @@ class StrictJSONParser(JSONParser):
     ) -> Any:
         raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise ParseError("The body is too large.")
+            raise TooLarge
         try:
-            body = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
+            body = json.loads(raw.decode(), parse_float=_decimal, parse_int=_int, parse_constant=_no_constant)
+        except (ValueError, ArithmeticError, RecursionError):
             raise ParseError("The body is not JSON.") from None
         _look(body, 0)
         return body
@@ -33,6 +41,22 @@ class StrictJSONParser(JSONParser):
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _int(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("too many digits")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    """Refuses "1e999999999", which takes a gigabyte to write out, before anybody tries."""
+    if len(text) > MAX_DIGITS:
+        raise ValueError("too many digits")
+    number = Decimal(text)
+    if abs(number.adjusted()) > MAX_DIGITS:
+        raise ValueError("too large or too small")
+    return number
 
 
 def _look(value: Any, depth: int) -> None:

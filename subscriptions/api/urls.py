@@ -1,3 +1,46 @@
-from django.urls import URLPattern
+"""Mounted at /api/v1/, last of all: what no other pattern took is answered here, in the one shape of errors."""
 
-urlpatterns: list[URLPattern] = []
+from typing import Any
+
+from django.urls import re_path
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.slashes import both
+from billing.api.fields import UUID_PATH
+from subscriptions.api import access, payments, plans, subscriptions
+
+
+@extend_schema(exclude=True)
+class Nowhere(APIView):
+    """Every address of the API that there is not."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise NotFound
+
+
+SUBSCRIPTION = f"(?P<subscription_id>{UUID_PATH})"
+
+urlpatterns = [
+    both("subscriptions", subscriptions.Subscriptions.as_view(), "api-subscriptions"),
+    both("subscriptions/subscribe", subscriptions.Subscribe.as_view(), "api-subscribe"),
+    both("subscriptions/unsubscribe", subscriptions.Unsubscribe.as_view(), "api-unsubscribe"),
+    both("subscriptions/quote", plans.Quote.as_view(), "api-quote"),
+    both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
+    both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),
+    both("subscriptions/plans/(?P<plan>[A-Za-z0-9_-]+)", plans.PlanDetail.as_view(), "api-plan"),
+    both(f"subscriptions/{SUBSCRIPTION}", subscriptions.SubscriptionDetail.as_view(), "api-subscription"),
+    both(
+        f"subscriptions/{SUBSCRIPTION}/payments", payments.SubscriptionPayments.as_view(), "api-subscription-payments"
+    ),
+    both("payments/payment", payments.Pay.as_view(), "api-payment-begin"),
+    both(f"payments/subscription/{SUBSCRIPTION}", payments.PaymentsOfSubscription.as_view(), "api-payments-of"),
+    both("access", access.Access.as_view(), "api-access"),
+    re_path(r"^(?s:.*)\Z", Nowhere.as_view(), name="api-nowhere"),
+]

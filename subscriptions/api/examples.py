@@ -1,0 +1,74 @@
+"""True examples for the OpenAPI page; a test compares them with real answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.api.examples import INVOICE, PAYMENT, REFUND, SUBSCRIPTION
+
+PLAN_JSON: dict[str, Any] = {
+    "id": 4,
+    "code": "year",
+    "name": "One year",
+    "description": "All year, at the best price.",
+    "months": 12,
+    "price": {"amount": "2699.00", "currency": "RUB"},
+    "saving": {"amount": "889.00", "currency": "RUB", "percent": 24},
+    "roles": ["cinema"],
+    "refund_policy": "unused_months",
+    "grace_days": 2,
+}
+NEW_PLAN: dict[str, Any] = {
+    "code": "two-years",
+    "name": "Two years",
+    "months": 24,
+    "price": {"amount": "4999.00", "currency": "RUB"},
+}
+QUOTE_JSON: dict[str, Any] = {
+    "plan": "year",
+    "total": "2699.00",
+    "currency": "RUB",
+    "list_price": "2699.00",
+    "candidates": [],
+    "applied": None,
+    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+}
+SUBSCRIPTION_JSON: dict[str, Any] = {
+    "id": SUBSCRIPTION,
+    "status": "active",
+    "plan": {"id": 4, "code": "year", "name": "One year", "months": 12},
+    "price": {"amount": "2699.00", "currency": "RUB"},
+    "valid_till": "2027-11-20T17:03:40Z",
+    "access_until": "2027-11-22T17:03:40Z",
+    "auto_renew": False,
+    "started_at": "2026-11-20T17:03:40Z",
+    "cancelled_at": None,
+    "created_at": "2026-11-20T17:02:11Z",
+}
+DETAIL_JSON: dict[str, Any] = SUBSCRIPTION_JSON | {
+    "cancellation": {
+        "refund": "2474.00",
+        "currency": "RUB",
+        "access_until": "2026-12-20T17:03:40Z",
+        "explanation": "11 of 12 months have not begun. 2\u00a0699.00\u00a0₽ split over the months gives "
+        "2\u00a0474.00\u00a0₽ for them; access goes on to the end of the month in progress.",
+    }
+}
+SUBSCRIBED_JSON: dict[str, Any] = {
+    "id": SUBSCRIPTION,
+    "status": "pending",
+    "invoice": INVOICE,
+    "payment": PAYMENT,
+    "redirect_url": "https://bank.example/pay/pay_7Kd2",
+}
+UNSUBSCRIBED_JSON: dict[str, Any] = {
+    "id": SUBSCRIPTION,
+    "status": "cancelled",
+    "access_until": "2026-12-20T17:03:40Z",
+    "refund": {"id": REFUND, "amount": "2474.00", "currency": "RUB", "status": "succeeded"},
+    "explanation": DETAIL_JSON["cancellation"]["explanation"],
+}
+ACCESS_JSON: dict[str, Any] = {
+    "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
+    "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
+}

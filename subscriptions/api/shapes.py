@@ -1,0 +1,137 @@
+"""What plans, quotes and subscriptions look like outside."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from billing.api.fields import Moment, MoneyText, Sum, state
+from billing.api.shapes import billed_for
+from billing.models import Refund
+from subscriptions.models import Period, Plan, Subscription
+
+
+@billed_for
+def subscriptions_billed(invoices: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The subscription that each invoice billed."""
+    return dict(Period.objects.filter(invoice_id__in=invoices).values_list("invoice_id", "subscription_id"))
+
+
+class SavingSerializer(serializers.Serializer[Any]):
+    """What a term saves against its months bought one by one."""
+
+    amount = MoneyText()
+    currency = serializers.CharField(source="amount.currency.code")
+    percent = serializers.IntegerField()
+
+
+class OfferSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField(source="plan.pk")
+    code = serializers.CharField(source="plan.code")
+    name = serializers.CharField(source="plan.name")
+    description = serializers.CharField(source="plan.description")
+    months = serializers.IntegerField(source="plan.months", help_text="Length of the term.")
+    price = Sum(source="price.money", help_text="For the whole term.")
+    saving = SavingSerializer(allow_null=True)
+    roles = serializers.ListField(source="plan.roles", child=serializers.CharField())
+    refund_policy = serializers.ChoiceField(Plan.RefundPolicy.choices, source="plan.refund_policy")
+    grace_days = serializers.IntegerField(source="plan.grace_days")
+
+
+class OffersSerializer(serializers.Serializer[Any]):
+    """Every plan on sale: there are few, so they come on one page."""
+
+    results = OfferSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    """A discount that was considered."""
+
+    name = serializers.CharField()
+    saves = MoneyText()
+    applied = serializers.BooleanField()
+    why = serializers.CharField()
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    plan = serializers.CharField(source="plan.code")
+    total = MoneyText(source="quote.total")
+    currency = serializers.CharField(source="quote.total.currency.code")
+    list_price = MoneyText(source="quote.list_price")
+    candidates = CandidateSerializer(source="quote.candidates", many=True)
+    applied = serializers.CharField(source="quote.applied", allow_null=True, help_text="The discount that won.")
+    explanation = serializers.CharField(source="quote.explanation")
+
+
+class PlanSerializer(serializers.Serializer[Plan]):
+    id = serializers.IntegerField()
+    code = serializers.CharField()
+    name = serializers.CharField()
+    months = serializers.IntegerField()
+
+
+class SubscriptionSerializer(serializers.Serializer[Subscription]):
+    id = serializers.UUIDField()
+    status = state(Subscription.Status)
+    plan = PlanSerializer()
+    price = Sum(source="price.money")
+    valid_till = Moment(allow_null=True, help_text="End of what is paid.")
+    access_until = Moment(allow_null=True, help_text="End of access: valid_till, and any grace.")
+    auto_renew = serializers.BooleanField()
+    started_at = Moment(source="anchor_at", allow_null=True)
+    cancelled_at = Moment(allow_null=True)
+    created_at = Moment()
+
+
+class CancellationSerializer(serializers.Serializer[Any]):
+    """What cancelling now would mean; send `refund` along as `expected_refund`."""
+
+    refund = MoneyText()
+    currency = serializers.CharField(source="refund.currency.code")
+    access_until = Moment()
+    explanation = serializers.CharField()
+
+
+class DetailSerializer(SubscriptionSerializer):
+    cancellation = CancellationSerializer(allow_null=True, help_text="null where there is nothing to cancel.")
+
+
+class SubscribedSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="subscription.pk")
+    status = state(Subscription.Status, source="subscription.status")
+    invoice = serializers.UUIDField(source="payment.invoice_id")
+    payment = serializers.UUIDField(source="payment.pk")
+    redirect_url = serializers.SerializerMethodField(help_text="Where to pay; null when nothing can be paid there.")
+
+    def get_redirect_url(self, subscribed: Any) -> str | None:
+        return (subscribed.payment.is_live and subscribed.payment.redirect_url) or None
+
+
+class ReturnedSerializer(serializers.Serializer[Refund]):
+    id = serializers.UUIDField()
+    amount = MoneyText(source="money")
+    currency = serializers.CharField()
+    status = state(Refund.Status)
+
+
+class UnsubscribedSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="subscription.pk")
+    status = state(Subscription.Status, source="subscription.status")
+    access_until = Moment(source="subscription.access_until", allow_null=True)
+    refund = ReturnedSerializer(allow_null=True)
+    explanation = serializers.CharField(help_text="How the sum was found, in words.")
+
+
+def subscriptions() -> QuerySet[Subscription]:
+    """Subscriptions with all that their shape shows."""
+    return Subscription.objects.select_related("plan", "price")
+
+
+def subscriptions_json(rows: Iterable[Subscription]) -> Any:
+    return SubscriptionSerializer(list(rows), many=True).data  # type: ignore[arg-type]  # many rows

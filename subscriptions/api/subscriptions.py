@@ -1,0 +1,167 @@
+"""Subscriptions over HTTP: see, subscribe, unsubscribe."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing import money
+from billing.api import people
+from billing.api.examples import SUBSCRIPTION
+from billing.api.fields import AcquirerName, Amount, Flag, Id, Input, ReturnUrl, read
+from billing.api.idempotency import idempotent, key_of
+from billing.api.paging import NewestFirst
+from billing.api.schema import PAGING, in_path, page_of, says
+from billing.errors import Conflict
+from billing.models import Event
+from subscriptions import cancellation, lifecycle, offers
+from subscriptions.api import examples, shapes
+from subscriptions.api.plans import PlanRef, PromoCode
+from subscriptions.models import Subscription
+
+VIEW = "subscriptions.view_subscription"
+TAG = "subscriptions"
+
+
+class HowToPay(Input):
+    """What every way to pay asks for."""
+
+    acquirer = AcquirerName(required=False, max_length=32)
+    return_url = ReturnUrl(required=False)
+    save_card = Flag(required=False)
+
+
+class SubscribeInput(HowToPay):
+    plan = PlanRef()
+    promo_code = PromoCode(required=False, allow_blank=True, allow_null=True, max_length=40)
+    expected_total = Amount(required=False, help_text="The figure that was shown; 409 `stale_total` when it changed.")
+
+
+class UnsubscribeInput(Input):
+    subscription = Id()
+    expected_refund = Amount(required=False, help_text="The figure that was shown; 409 `stale_refund` when it changed.")
+
+
+class Subscriptions(APIView):
+    @says(
+        "subscriptions",
+        TAG,
+        page_of(shapes.SubscriptionSerializer),
+        gets={"results": [examples.SUBSCRIPTION_JSON], "next": None, "previous": None},
+        refusals=(400,),
+        parameters=PAGING,
+    )
+    def get(self, request: Request) -> Response:
+        """One's own subscriptions, newest first."""
+        pages = NewestFirst()
+        own = shapes.subscriptions().filter(user=people.caller(request))
+        rows = pages.paginate_queryset(own, request, view=self)
+        return pages.get_paginated_response(shapes.subscriptions_json(rows or []))
+
+
+class SubscriptionDetail(APIView):
+    @says(
+        "subscription",
+        TAG,
+        shapes.DetailSerializer,
+        gets=examples.DETAIL_JSON,
+        refusals=(404,),
+        parameters=[in_path("subscription_id")],
+    )
+    def get(self, request: Request, subscription_id: str) -> Response:
+        """One subscription, and what cancelling it now would mean."""
+        subscription = visible(request, uuid.UUID(subscription_id))
+        try:
+            preview = cancellation.preview(subscription, at=timezone.now())
+        except Conflict:
+            preview = None
+        shown = shapes.SubscriptionSerializer(subscription).data
+        return Response(shown | {"cancellation": preview and shapes.CancellationSerializer(preview).data})
+
+
+class Subscribe(APIView):
+    @says(
+        "subscribe",
+        TAG,
+        shapes.SubscribedSerializer,
+        status=201,
+        request=SubscribeInput,
+        sends={"plan": "year", "expected_total": "2699.00", "return_url": "https://cinema.example/paid/{payment}"},
+        gets=examples.SUBSCRIBED_JSON,
+        refusals=(400, 403, 404),
+        keyed=True,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Subscribe to a plan: the answer says where to pay. Asking again while that waits finds the same payment."""
+        body, now = read(SubscribeInput, request.data), timezone.now()
+        expected = None
+        if "expected_total" in body:
+            currency = offers.find(body["plan"], at=now).price.currency
+            expected = money.parse(body["expected_total"], currency)
+        order = lifecycle.Order(
+            plan=body["plan"], expected_total=expected, request_key=key_of(request), **how_to_pay(body)
+        )
+        subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
+        return Response(shapes.SubscribedSerializer(subscribed).data, status=201)
+
+
+class Unsubscribe(APIView):
+    @says(
+        "unsubscribe",
+        TAG,
+        shapes.UnsubscribedSerializer,
+        request=UnsubscribeInput,
+        sends={"subscription": SUBSCRIPTION, "expected_refund": "2474.00"},
+        gets=examples.UNSUBSCRIBED_JSON,
+        refusals=(400, 404),
+        keyed=True,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Cancel one's own subscription; what its plan's rules give back goes to the card that paid."""
+        body = read(UnsubscribeInput, request.data)
+        subscription = visible(request, body["subscription"], staff_too=False)
+        expected = None
+        if "expected_refund" in body:
+            expected = money.parse(body["expected_refund"], subscription.price.currency)
+        done = cancellation.cancel(
+            subscription.pk,
+            actor=people.actor(request),
+            at=timezone.now(),
+            reason="Cancelled by the customer",
+            expected_refund=expected,
+            requested_by=people.caller(request).pk,
+        )
+        shown = {"subscription": done.subscription, "refund": done.refund, "explanation": _explained(subscription.pk)}
+        return Response(shapes.UnsubscribedSerializer(shown).data)
+
+
+def visible(request: Request, subscription_id: uuid.UUID, *, staff_too: bool = True) -> Subscription:
+    """The subscription, if it is the caller's own or they are staff who may see all. Raises NotFound."""
+    rows = shapes.subscriptions().filter(pk=subscription_id)
+    found: Subscription = people.visible(request, rows, VIEW if staff_too else "", noun=Subscription.noun)
+    return found
+
+
+def how_to_pay(body: dict[str, Any]) -> dict[str, Any]:
+    """The part of an order that every way to pay has."""
+    return {
+        "acquirer": body.get("acquirer", ""),
+        "return_url": body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/"),
+        "save_card": body.get("save_card", False),
+    }
+
+
+def _explained(subscription_id: uuid.UUID) -> str:
+    """How the cancellation found its sum: what the event of it says."""
+    event = Event.objects.filter(
+        subject_type=Subscription.noun, subject_id=subscription_id, kind="subscription.cancelled"
+    ).last()
+    return str(event.data["explanation"]) if event else "Nothing was paid, so nothing comes back."
