@@ -11,6 +11,7 @@ from moneyed.classes import CurrencyDoesNotExist
 
 MAX_MINOR = 10**15  # far above any price, far below what a bigint column and its sums can hold
 
+_DIGITS = 24  # no amount is longer, written out
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,4})?")
 
 
@@ -65,13 +66,18 @@ def parse(value: Any, code: str) -> Money:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise BadAmount('an amount is a string of digits, such as "299.00"')
-    text = format(value, "f") if isinstance(value, Decimal) and value.is_finite() else str(value)
-    if len(text) > 24 or not _PLAIN_NUMBER.fullmatch(text):
+    if isinstance(value, str):
+        text = value
+    elif not Decimal(value).is_finite() or abs(Decimal(value).adjusted()) > _DIGITS:
+        raise BadAmount("the amount is no number, too large or too precise")  # nobody writes 1E+999999 out
+    else:
+        text = format(Decimal(value), "f")
+    if len(text) > _DIGITS or not _PLAIN_NUMBER.fullmatch(text):
         raise BadAmount('an amount is a string of digits, such as "299.00"')
-    money = Money(Decimal(text), currency(code))
-    if abs(to_minor(money)) > MAX_MINOR:
+    minor = to_minor(Money(Decimal(text), currency(code)))
+    if abs(minor) > MAX_MINOR:
         raise BadAmount("the amount is too large")
-    return money
+    return from_minor(minor, code)  # "-0" is 0
 
 
 def split(total: Money, parts: int) -> list[Money]:
