@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from dateutil.relativedelta import relativedelta
 
@@ -13,9 +13,7 @@ def anniversary(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     A day that the month lacks becomes its last day. A wall-clock time that a daylight-saving change skips is taken
     with the offset before it, one that comes twice is its first.
     """
-    local = anchor.astimezone(zone)
-    moved = local.replace(tzinfo=None) + relativedelta(months=months)
-    return moved.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return _moved(anchor, relativedelta(months=months), zone) if months else anchor.astimezone(UTC)
 
 
 def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
@@ -23,7 +21,27 @@ def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
     if at < anchor:
         return 0
     local, now = anchor.astimezone(zone), at.astimezone(zone)
-    begun = max((now.year - local.year) * 12 + now.month - local.month, 0)
+    # One less than the months' names say: a skipped day may have put the last anniversary off into the next month.
+    begun = max((now.year - local.year) * 12 + now.month - local.month - 1, 0)
     while anniversary(anchor, begun, zone) <= at:
         begun += 1
     return begun
+
+
+def days_used(anchor: datetime, at: datetime, zone: tzinfo) -> int:
+    """How many days counted from `anchor` had begun before `at`, by the wall clock of `zone`.
+
+    A day begins at the anchor's time of day. So the day of a daylight-saving change is one day, though it has 23 or 25 hours.
+    """
+    if at <= anchor:
+        return 0
+    used = max((at.astimezone(zone).date() - anchor.astimezone(zone).date()).days - 1, 1)
+    while _moved(anchor, timedelta(days=used), zone) < at:
+        used += 1
+    return used
+
+
+def _moved(anchor: datetime, by: relativedelta | timedelta, zone: tzinfo) -> datetime:
+    """`anchor` moved by the wall clock of `zone`; in UTC."""
+    wall = anchor.astimezone(zone).replace(tzinfo=None) + by
+    return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from moneyed import Money
 
 from billing import money
-from subscriptions.calendar import anniversary, months_begun
+from subscriptions.calendar import anniversary, days_used, months_begun
 from subscriptions.models import Plan
 
 
@@ -54,7 +54,11 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term that was paid: what `unused` needs to know of it. Times are aware; `zone` is the plan's."""
+    """A term that was paid: what `unused` needs to know of it. Times are aware; `zone` is the plan's.
+
+    `anchor_at` is what the subscription's months are counted from, where that is not this term's own start: the term
+    after 31 January begins on 28 February, and its next month on 31 March.
+    """
 
     policy: str
     paid: Money
@@ -65,6 +69,7 @@ class Term:
     paid_at: datetime
     zone: ZoneInfo
     cooling_off: timedelta
+    anchor_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +126,15 @@ def _everything(term: Term, at: datetime) -> Unused:
 
 
 def _unused_months(term: Term, at: datetime) -> Unused:
-    begun = min(months_begun(term.starts_at, at, term.zone), term.months)
+    anchor, before = _counted_from(term)
+    begun = min(max(months_begun(anchor, at, term.zone) - before, 0), term.months)
     shares = money.split(term.paid, term.months)
     back = sum(shares[begun:], start=term.paid - term.paid)
-    until = min(anniversary(term.starts_at, begun, term.zone), term.ends_at)
+    until = min(anniversary(anchor, before + begun, term.zone), term.ends_at)
     left = term.months - begun
-    if left == 0:
+    if at >= term.ends_at:
+        why = "The term is over, so nothing comes back; access ends now."
+    elif left == 0:
         why = "The last month of the term has begun, so nothing comes back; access goes on to the end of the term."
     else:
         why = (
@@ -136,9 +144,18 @@ def _unused_months(term: Term, at: datetime) -> Unused:
     return Unused(back, max(until, at), why)
 
 
+def _counted_from(term: Term) -> tuple[datetime, int]:
+    """The anchor of the term's months, and how many months from it lie before the term."""
+    if term.anchor_at is not None and term.anchor_at < term.starts_at:
+        before = months_begun(term.anchor_at, term.starts_at, term.zone) - 1
+        if anniversary(term.anchor_at, before, term.zone) == term.starts_at:
+            return term.anchor_at, before
+    return term.starts_at, 0
+
+
 def _pro_rata_days(term: Term, at: datetime) -> Unused:
     days = (term.ends_at.astimezone(term.zone).date() - term.starts_at.astimezone(term.zone).date()).days
-    left = max(min((term.ends_at - max(at, term.starts_at)) // timedelta(days=1), days), 0)
+    left = max(days - days_used(term.starts_at, at, term.zone), 0)
     back = money.fraction(term.paid, left, days)
     return Unused(
         back,
@@ -152,5 +169,7 @@ def _nothing(term: Term, at: datetime) -> Unused:
     return Unused(
         term.paid - term.paid,
         max(term.ends_at, at),
-        "Nothing comes back under this plan's rules; access goes on to the end of the term.",
+        "The term is over, so nothing comes back; access ends now."
+        if at >= term.ends_at
+        else "Nothing comes back under this plan's rules; access goes on to the end of the term.",
     )
