@@ -193,10 +193,15 @@ class FakeAcquirer:
         try:
             data = json.loads(body)
             amount = money.from_minor(data["amount"], data["currency"]) if data.get("amount") is not None else None
-            outcome = Outcome(
-                Status(data["status"]), data.get("reference", ""), data["our_id"], amount, card=CARD, raw=dict(data)
+            told = Operation(
+                Subject(data["subject"]),
+                data["our_id"],
+                data.get("reference", ""),
+                amount,
+                Status(data["status"]),
+                CARD,
             )
-            return Notice(data["event"], Subject(data["subject"]), kind or "notice", outcome, self.trusted)
+            return Notice(data["event"], told.subject, kind or "notice", _told(told), self.trusted)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadCallback(f"signed, but cannot be read: {error!r}") from error
 

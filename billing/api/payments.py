@@ -17,7 +17,8 @@ from billing.api.schema import in_path, says
 from billing.errors import Invalid
 from billing.models import Payment
 
-VIEW = "billing.view_payment"
+VIEW, CHECK = "billing.view_payment", "billing.check_payment"
+REFUND, CAPTURE = "billing.refund_payment", "billing.capture_payment"
 TAG = "payments"
 
 
@@ -59,7 +60,7 @@ class Check(APIView):
     )
     def post(self, request: Request) -> Response:
         """Ask the acquirer now what became of a payment."""
-        payment = _visible(request, read(PaymentInput, request.data)["payment"])
+        payment = _visible(request, read(PaymentInput, request.data)["payment"], CHECK)
         payments.check(payment.pk, at=timezone.now())
         return Response(shapes.payment_json(payment.pk))
 
@@ -78,7 +79,7 @@ class Confirm(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Take the sum that a two-stage acquirer holds. For staff."""
-        people.demand(request, people.ACT_ON_MONEY)
+        people.demand(request, CAPTURE)
         payment_id = read(PaymentInput, request.data)["payment"]
         payments.capture(payment_id, at=timezone.now())
         return Response(shapes.payment_json(payment_id))
@@ -99,11 +100,9 @@ class Refunds(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Give the money of a payment back, all or a part. For staff; a customer gets theirs back by cancelling."""
-        people.demand(request, people.ACT_ON_MONEY)
+        people.demand(request, REFUND)
         body = read(RefundInput, request.data)
-        payment = people.visible(
-            request, Payment.objects.filter(pk=body["payment"]), people.ACT_ON_MONEY, noun=Payment.noun
-        )
+        payment = people.visible(request, Payment.objects.filter(pk=body["payment"]), REFUND, noun=Payment.noun)
         if body.get("currency", payment.currency) != payment.currency:
             raise Invalid(f"The payment was made in {payment.currency}.", "wrong_currency")
         refund = refunds.request(
@@ -118,6 +117,6 @@ class Refunds(APIView):
         return Response(shapes.RefundSerializer(refund).data, status=201)
 
 
-def _visible(request: Request, payment_id: uuid.UUID) -> Payment:
-    payment: Payment = people.visible(request, shapes.payments().filter(pk=payment_id), VIEW, noun=Payment.noun)
+def _visible(request: Request, payment_id: uuid.UUID, permission: str = VIEW) -> Payment:
+    payment: Payment = people.visible(request, shapes.payments().filter(pk=payment_id), permission, noun=Payment.noun)
     return payment

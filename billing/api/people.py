@@ -9,8 +9,6 @@ from rest_framework.request import Request
 from accounts.models import User
 from billing.errors import Forbidden, NotFound
 
-ACT_ON_MONEY = "billing.refund_payment"  # who may give money back may also take what is held
-
 
 def caller(request: Request) -> User:
     """The person who asks, where the view demands that somebody does."""

@@ -47,11 +47,11 @@ SUBSCRIPTION_JSON: dict[str, Any] = {
 }
 DETAIL_JSON: dict[str, Any] = SUBSCRIPTION_JSON | {
     "cancellation": {
-        "refund": "2474.00",
+        "refund": "2474.08",
         "currency": "RUB",
         "access_until": "2026-12-20T17:03:40Z",
         "explanation": "11 of 12 months have not begun. 2\u00a0699.00\u00a0₽ split over the months gives "
-        "2\u00a0474.00\u00a0₽ for them; access goes on to the end of the month in progress.",
+        "2\u00a0474.08\u00a0₽ for them; access goes on to the end of the month in progress.",
     }
 }
 SUBSCRIBED_JSON: dict[str, Any] = {
@@ -65,7 +65,7 @@ UNSUBSCRIBED_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,
     "status": "cancelled",
     "access_until": "2026-12-20T17:03:40Z",
-    "refund": {"id": REFUND, "amount": "2474.00", "currency": "RUB", "status": "succeeded"},
+    "refund": {"id": REFUND, "amount": "2474.08", "currency": "RUB", "status": "succeeded"},
     "explanation": DETAIL_JSON["cancellation"]["explanation"],
 }
 ACCESS_JSON: dict[str, Any] = {

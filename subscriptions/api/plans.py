@@ -133,7 +133,7 @@ class PlanDetail(APIView):
     )
     def delete(self, request: Request, plan: str) -> Response:
         """Take a plan off sale. Those who have it keep it. For staff."""
-        people.demand(request, "subscriptions.delete_plan")
+        people.demand(request, "subscriptions.change_plan")  # nothing is deleted
         by_id = re.fullmatch(r"[1-9][0-9]{0,17}", plan)
         found = Plan.objects.filter(pk=int(plan)) if by_id else Plan.objects.filter(code=plan)
         if not found.update(on_sale=False):

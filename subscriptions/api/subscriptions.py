@@ -118,7 +118,7 @@ class Unsubscribe(APIView):
         TAG,
         shapes.UnsubscribedSerializer,
         request=UnsubscribeInput,
-        sends={"subscription": SUBSCRIPTION, "expected_refund": "2474.00"},
+        sends={"subscription": SUBSCRIPTION, "expected_refund": "2474.08"},
         gets=examples.UNSUBSCRIBED_JSON,
         refusals=(400, 404),
         keyed=True,

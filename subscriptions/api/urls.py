@@ -42,5 +42,5 @@ urlpatterns = [
     both("payments/payment", payments.Pay.as_view(), "api-payment-begin"),
     both(f"payments/subscription/{SUBSCRIPTION}", payments.PaymentsOfSubscription.as_view(), "api-payments-of"),
     both("access", access.Access.as_view(), "api-access"),
-    re_path(r"^(?s:.*)\Z", Nowhere.as_view(), name="api-nowhere"),
+    re_path(r"", Nowhere.as_view(), name="api-nowhere"),
 ]
