@@ -1,6 +1,7 @@
 """Habits of the code that no linter knows. Each test lists every offence, with its file and line."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -134,3 +135,12 @@ def test_one_module_speaks_http():
                 found.add(path)
 
     assert found == {"acquiring/http.py"}
+
+
+def test_the_example_of_production_names_every_setting():
+    settings = (ROOT / "billing_project/settings.py").read_text()
+    read = set(re.findall(r'(?:required|env\.\w+)\(\s*"([A-Z_]+)"', settings))
+    shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert "SECRET_KEY" in read
+    none(sorted(read - shown))
