@@ -64,6 +64,7 @@ class MessageAdmin(StockAdmin):
     change_form_template = "admin/boxoffice/change_form.html"
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_max_show_all = 0
     list_per_page = 50
     list_display = ("made", "recipient", "subject", "state", "attempts", "sent")
@@ -129,7 +130,7 @@ class MessageAdmin(StockAdmin):
     # --- sending again
 
     def parked_rows(self, request: HttpRequest) -> tuple[QuerySet[Message], str]:
-        return self.get_queryset(request).filter(status=Message.Status.PARKED), "error"
+        return self.get_queryset(request).select_related("event__user").filter(status=Message.Status.PARKED), "error"
 
     def buttons(self, request: HttpRequest, row: Message) -> list[tuple[Any, str]]:
         if row.status != Message.Status.PARKED or not request.user.has_perm(SendAgain.permission):

@@ -1,5 +1,9 @@
 """Billing for staff: money is only looked at here; what moves it are verbs with a confirmation and a reason."""
 
+from django.contrib import admin
+
 from billing.admin import books, invoices, payments, queues, refunds
+
+admin.site.enable_nav_sidebar = False  # lists of money need the width; the front page leads everywhere
 
 __all__ = ["books", "invoices", "payments", "queues", "refunds"]

@@ -82,6 +82,7 @@ class ReadOnly(Stock):
     change_form_template = "admin/boxoffice/change_form.html"
     paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole table
     list_per_page = 50
     list_max_show_all = 0
     search_fields = ("pk",)  # shows the box; `sought` does the search

@@ -88,7 +88,15 @@ def _taking_part(request: HttpRequest) -> Iterator[Any]:
 
 
 def _told(model_admin: Any, request: HttpRequest, row: Any, field: str) -> Parked:
-    since = next((at for name in ("updated_at", "received_at", "created_at") if (at := getattr(row, name, None))), None)
-    customer = getattr(row, "user", None) or getattr(getattr(row, "payment", None), "user", None)
+    ways = ("updated_at", "received_at", "created_at", "event.at")
+    since = next((at for way in ways if (at := _reach(row, way))), None)
+    customer = next((who for way in ("user", "payment.user", "event.user") if (who := _reach(row, way))), None)
     buttons = model_admin.buttons(request, row)
     return Parked(row, telling.address(row), customer, telling.moment(since), getattr(row, field), buttons)
+
+
+def _reach(row: Any, way: str) -> Any:
+    """What stands at the end of a way of attributes; None where the way breaks off."""
+    for name in way.split("."):
+        row = getattr(row, name, None)
+    return row

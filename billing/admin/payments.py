@@ -146,12 +146,11 @@ class PaymentAdmin(WithDeeds):
         telling.moment_column("created_at", "Time"),
         telling.link_column("user", "Customer"),
         telling.money_column("money", "Amount", "amount"),
-        telling.state_column(),
+        telling.state_or_trouble(),
         "bought",
         "acquirer",
         "acquirer_payment_id",
-        telling.money_column("refunded_money", "Went back", "refunded"),
-        "needs_a_human",
+        telling.money_column("refunded_money", "Went back", "refunded", zero=telling.NOTHING),
     )
     list_filter: ClassVar[list[Any]] = ["status", AcquirerFilter, ParkedFilter, "surplus", "created_at"]
     list_select_related = ("user", "invoice")
@@ -163,10 +162,10 @@ class PaymentAdmin(WithDeeds):
             telling.state_column(), "why_parked", telling.money_column("money", "Amount"),
             telling.money_column("captured_money", "Taken"), telling.money_column("refunded_money", "Went back"),
             telling.money_column("refundable", "Can be given back"), "bought", telling.link_column("user", "Customer"),
-            telling.link_column("invoice", "Invoice"), "card", telling.link_column("method", "Saved card"), "surplus",
+            telling.link_column("invoice", "Invoice"), "card", telling.link_column("method", "Saved card"), "on_top",
         )}),
         ("At the acquirer", {"fields": (
-            "acquirer", "acquirer_payment_id", "id", "decline_message", "decline_code", "decline", "checks",
+            "acquirer", "acquirer_payment_id", "id", "refused", "checks",
             telling.moment_column("next_check_at", "Asked again"),
         )}),
         ("Times", {"fields": (
@@ -198,13 +197,17 @@ class PaymentAdmin(WithDeeds):
     def bought(self, row: Payment) -> str:
         return "; ".join(line.description for line in row.invoice.lines.all()) or row.invoice.purpose
 
-    @admin.display(description="Needs a human", boolean=True)
-    def needs_a_human(self, row: Payment) -> bool | None:
-        return False if row.parked else None  # a red mark where somebody must look, and no noise elsewhere
-
     @admin.display(description="Needs a human")
     def why_parked(self, row: Payment) -> SafeString | str:
         return telling.warning(row.parked)
+
+    @admin.display(description="Surplus")
+    def on_top(self, row: Payment) -> str:
+        return "Yes: money that nobody owed; it goes back by itself" if row.surplus else telling.NOTHING
+
+    @admin.display(description="Refused")
+    def refused(self, row: Payment) -> str:
+        return telling.refusal(row.decline_message, row.decline_code, row.decline)
 
     @admin.display(description="Answer, without secrets")
     def answer(self, row: Payment) -> SafeString:

@@ -136,7 +136,8 @@ class DeliveryAdmin(WithDeeds):
         return telling.warning(row.error)
 
     def parked_rows(self, request: HttpRequest) -> tuple[QuerySet[Delivery], str]:
-        return self.get_queryset(request).filter(status=Delivery.Status.PARKED), "error"
+        rows = self.get_queryset(request).select_related("event__user")
+        return rows.filter(status=Delivery.Status.PARKED), "error"
 
 
 class ActAgain(Deed):

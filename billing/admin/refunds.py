@@ -93,12 +93,11 @@ class RefundAdmin(WithDeeds):
         telling.moment_column("created_at", "Time"),
         telling.link_column("payment.user", "Customer"),
         telling.money_column("money", "Amount", "amount"),
-        telling.state_column(),
+        telling.state_or_trouble(),
         "reason",
         telling.link_column("payment", "Payment", lambda payment: money.spoken(payment.money)),
         "acquirer",
         "acquirer_refund_id",
-        "needs_a_human",
     )
     list_filter = ("status", RefundAcquirerFilter, ParkedFilter, "created_at")
     ordering = ("-created_at", "id")
@@ -111,7 +110,7 @@ class RefundAdmin(WithDeeds):
             "took_its_place",
         )}),
         ("At the acquirer", {"fields": (
-            "acquirer", "acquirer_refund_id", "id", "decline_message", "decline_code", "checks",
+            "acquirer", "acquirer_refund_id", "id", "refused", "checks",
             telling.moment_column("next_check_at", "Asked again"),
         )}),
         ("Times", {"fields": (
@@ -140,10 +139,6 @@ class RefundAdmin(WithDeeds):
     def acquirer(self, row: Refund) -> str:
         return row.payment.acquirer
 
-    @admin.display(description="Needs a human", boolean=True)
-    def needs_a_human(self, row: Refund) -> bool | None:
-        return False if row.parked else None
-
     @admin.display(description="Needs a human")
     def why_parked(self, row: Refund) -> SafeString | str:
         return telling.warning(row.parked)
@@ -151,6 +146,10 @@ class RefundAdmin(WithDeeds):
     @admin.display(description="Tried again as")
     def took_its_place(self, row: Refund) -> SafeString | str:
         return telling.link(successor(row))
+
+    @admin.display(description="Refused")
+    def refused(self, row: Refund) -> str:
+        return telling.refusal(row.decline_message, row.decline_code)
 
     @admin.display(description="Answer, without secrets")
     def answer(self, row: Refund) -> SafeString:

@@ -70,13 +70,15 @@ def listed(model: type[Model], term: object) -> str:
     return f"{list_address(model)}?{urlencode({'q': term})}"
 
 
-def money_column(attribute: str, label: str, ordering: str = "") -> Column:
-    """A column of `row.<attribute>`, which is Money; `attribute` may hold dots."""
+def money_column(attribute: str, label: str, ordering: str = "", zero: str = "") -> Column:
+    """A column of `row.<attribute>`, which is Money; `attribute` may hold dots. `zero`: what to say instead of 0.00."""
 
     @admin.display(description=label, ordering=ordering or None)
     def column(row: Any) -> str:
         value: Money | None = attrgetter(attribute)(row)
-        return NOTHING if value is None else money.spoken(value)
+        if value is None:
+            return NOTHING
+        return money.spoken(value) if value.amount or not zero else zero
 
     column.__name__ = f"money_{attribute.replace('.', '_')}"  # becomes the cell's CSS class
     return column
@@ -104,6 +106,20 @@ def state_column(attribute: str = "status", label: str = "State") -> Column:
     return column
 
 
+def state_or_trouble() -> Column:
+    """The state, and whether a human must look, in one narrow column."""
+
+    @admin.display(description="State", ordering="status")
+    def column(row: Any) -> SafeString:
+        state = badge(row.status, row.get_status_display())
+        if not row.parked:
+            return state
+        return format_html('{} <strong class="parked" title="{}">needs a human</strong>', state, row.parked)
+
+    column.__name__ = "state_status"
+    return column
+
+
 def link_column(attribute: str, label: str, text: Callable[[Any], str] = str) -> Column:
     """A column that leads to `row.<attribute>`, another row; `attribute` may hold dots."""
 
@@ -121,6 +137,23 @@ def link_column(attribute: str, label: str, text: Callable[[Any], str] = str) ->
 def warning(text: str) -> SafeString | str:
     """A plain sentence that asks for a human."""
     return format_html('<strong class="parked">{}</strong>', text) if text else NOTHING
+
+
+def refusal(message: str, code: str, advice: str = "") -> str:
+    """Why an acquirer said no, and what is to be done next, in one line."""
+    parts = [message, f"({code})" if code else "", f"→ {advice.replace('_', ' ')}" if advice else ""]
+    return " ".join(part for part in parts if part) or NOTHING
+
+
+def yes(attribute: str, label: str) -> Column:
+    """A column that says yes or no in words: a red cross would look like something wrong."""
+
+    @admin.display(description=label, ordering=attribute)
+    def column(row: Any) -> str:
+        return "yes" if getattr(row, attribute) else "no"
+
+    column.__name__ = f"yes_{attribute}"
+    return column
 
 
 def without_secrets(data: Any) -> Any:

@@ -63,7 +63,7 @@ class Cancel(Deed):
         return [
             *about,
             ("Goes back to the customer", money.spoken(seen.refund)),
-            ("Last moment of access", "at once" if seen.access_until <= at else telling.moment(seen.access_until)),
+            ("Access ends", "at once" if seen.access_until <= at else telling.moment(seen.access_until)),
             ("Why so much", seen.explanation),
             ("What happens", "The refund is sent to the acquirer at once, the customer gets a mail when it is made, "
              "and the subscription is not renewed. It cannot be taken back; the customer may subscribe again."),
@@ -123,7 +123,7 @@ class SubscriptionAdmin(WithDeeds):
         telling.state_column(),
         telling.moment_column("valid_till", "Paid till"),
         telling.moment_column("access_until", "Access until"),
-        "auto_renew",
+        telling.yes("auto_renew", "Renews"),
         telling.money_column("price.money", "Price"),
     )
     list_filter = ("status", "plan", "auto_renew", "created_at")
@@ -133,7 +133,7 @@ class SubscriptionAdmin(WithDeeds):
     fieldsets = (
         (None, {"fields": (
             telling.state_column(), telling.link_column("user", "Customer"), telling.link_column("plan", "Plan"),
-            telling.money_column("price.money", "Price"), "access", "auto_renew", "id",
+            telling.money_column("price.money", "Price"), "access", telling.yes("auto_renew", "Renews by itself"), "id",
         )}),
         ("Times", {"fields": (
             telling.moment_column("anchor_at", "Term began"), telling.moment_column("valid_till", "Paid till"),
