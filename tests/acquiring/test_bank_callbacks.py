@@ -102,7 +102,10 @@ def test_a_reordered_callback_comes_after_the_next_one(bank, shop, acquirer):
     bank.fault("callback_reordered")
     bank.pay(opened.redirect_url)
     acquirer.refund(refund(opened))
-    assert [delivery.data["type"] for delivery in shop.wait_for(2)] == ["refund.succeeded", "payment.succeeded"]
+    assert [delivery.data["type"] for delivery in shop.wait_for(2, seconds=2)] == [
+        "refund.succeeded",
+        "payment.succeeded",
+    ]
 
 
 def test_a_reordered_callback_comes_even_if_there_is_no_next_one(bank, wire, shop):

@@ -144,6 +144,13 @@ def test_what_cannot_be_believed_is_unanswered_and_asked_once(reply):
     assert len(heard) == 1
 
 
+@pytest.mark.parametrize("reply", [None, b""], ids=["silence", "hung up"])
+def test_a_lookup_is_asked_once_too(reply):
+    with server(reply) as (url, heard), pytest.raises(Unanswered):
+        Client(url, timeout=0.3).request("GET", "/")
+    assert len(heard) == 1
+
+
 def test_the_request_carries_its_key_and_our_name():
     with server(answering("200 OK", b"{}")) as (url, heard):
         ask(url, json={"a": 1}, idempotency_key="key-1", headers={"X-More": "1"})

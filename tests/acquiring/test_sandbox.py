@@ -15,6 +15,7 @@ from acquiring.reading import Malformed, minor, money
 from acquiring.types import Decline, Outcome, Status, Subject
 from tests.acquiring.contract import AcquirerContract, charge
 from tests.acquiring.shop import Shop
+from tests.acquiring.test_http import answering, server
 from tests.local_bank import LocalBank
 
 DECLINING = {
@@ -66,6 +67,13 @@ def test_a_wrong_secret_is_our_fault(bank):
     outcome = stranger.checkout(charge())
     assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "unauthorized")
     assert stranger.fetch(Subject.PAYMENT, "any").absent is False
+
+
+def test_a_404_that_is_not_the_banks_own_word_is_not_absence():
+    with server(answering("404 Not Found", b"{}")) as (url, _):
+        lost = Sandbox(url, "m", "s", ["c"], "", 1).fetch(Subject.PAYMENT, "o-1", "pay_1")
+    assert lost.status is Status.UNKNOWN
+    assert not lost.absent
 
 
 def test_an_old_callback_secret_verifies_until_it_is_removed(acquirer, bank, shop):
