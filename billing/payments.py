@@ -196,7 +196,7 @@ def _charge(payment: Payment) -> Charge:
     return Charge(
         our_id=str(payment.pk),
         amount=payment.money,
-        description=f"Invoice {payment.invoice.number}",
+        description=f"{settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
         customer_id=str(payment.user_id),
         customer_email=payment.user.email,
         return_url=payment.return_url,

@@ -162,6 +162,11 @@ def save_card(user_id: uuid.UUID, acquirer: str, card: Card, *, at: datetime) ->
     )[0]
 
 
+def what(invoice: Invoice) -> str:
+    """What an invoice is for, as its lines say."""
+    return "; ".join(invoice.lines.order_by("position").values_list("description", flat=True))
+
+
 def told(payment: Payment) -> dict[str, str]:
     """What events tell of a payment."""
     return {
@@ -171,7 +176,7 @@ def told(payment: Payment) -> dict[str, str]:
         "invoice": str(payment.invoice_id),
         "invoice_number": str(payment.invoice.number),
         "purpose": payment.invoice.purpose,
-        "description": "; ".join(payment.invoice.lines.values_list("description", flat=True)),
+        "description": what(payment.invoice),
         "acquirer": payment.acquirer,
         "card": payment.card,
         "decline": payment.decline,
