@@ -44,9 +44,9 @@ class Order:
 def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Subscribed:
     """Begins a subscription that becomes active when its invoice is paid, and opens the acquirer's page.
 
-    A second call for the same plan finds the first while that one waits; for another plan it closes the first.
-    Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`, `stale_total`,
-    `payment_in_progress`; Invalid `unknown_acquirer`.
+    A second call for the same plan finds the first while that one waits; for another plan or figure it closes the
+    first. Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`,
+    `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid `unknown_acquirer`.
     """
     offer = offers.find(order.plan, at=at)
     total = offer.quote.total
@@ -197,7 +197,7 @@ def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None,
         return
     invoice = first_invoice(waiting)
     in_time = invoice.expires_at is None or at < invoice.expires_at
-    if waiting.price_id == offer.price.pk and in_time:
+    if in_time and invoice.status != Invoice.Status.VOID and _is_for(waiting, offer):
         return
     reason = "Another plan was chosen" if in_time else "Not paid in time"
     try:
@@ -217,14 +217,14 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
     if order.request_key:
         same = Subscription.objects.filter(user=user, request_key=order.request_key).first()
         if same:
-            return same
+            return _same(same, offer, order)
     live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
-    if live and live.status == Subscription.Status.PENDING and live.price_id == offer.price.pk:
+    if live and live.status == Subscription.Status.PENDING and _is_for(live, offer):
         return live
     if live:
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(live.pk))
     subscription = Subscription.objects.create(
-        user=user, plan=offer.plan, price=offer.price, request_key=order.request_key, created_at=at
+        user=user, plan=offer.plan, price=offer.price, request_key=order.request_key or None, created_at=at
     )
     invoice = invoices.issue(
         user_id=user.pk,
@@ -245,6 +245,19 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
     )
     return subscription
+
+
+def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:
+    """Whether a waiting subscription is for this price, and its invoice over the figure of now."""
+    return waiting.price_id == offer.price.pk and first_invoice(waiting).money == offer.quote.total
+
+
+def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscription:
+    """The subscription that a request key began; nobody pays a figure that this request did not show."""
+    figure = first_invoice(earlier).money
+    if earlier.plan_id != offer.plan.pk or order.expected_total not in (None, figure):
+        raise Conflict("This request key was used for another order.", "request_key_reused")
+    return earlier
 
 
 def _period_of(invoice_id: uuid.UUID) -> Period | None:
