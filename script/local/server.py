@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import shutil
 import time
+from urllib.parse import urlsplit
 
 from local import environment, foundations, packages, ports, postgres, stop
 from local.console import say
@@ -77,10 +78,9 @@ class Server:
         if self.own_bank:
             if self.bank_port == self.port:
                 raise Problem(f"PORT and BANK_PORT are both {self.port}: choose two different ones.")
-            ports.check_free("127.0.0.1", self.bank_port, "BANK_PORT")
+            ports.check_free(self.host, self.bank_port, "BANK_PORT")
         # Where a program of this machine finds the shop, however the outside world does.
         self.address = "127.0.0.1" if self.host in EVERYWHERE else self.host
-        self.url = f"http://{self.address}:{self.port}"
         self.ports = ports.remembered(
             VAR / "ports.json", "postgres", "valkey", "bank_api", avoid={self.port, self.bank_port}
         )
@@ -92,28 +92,32 @@ class Server:
         packages.ensure(self.children, packages.PRODUCT, *local)
         say("Starting the database, the broker and the bank ...")
         database_url, broker_url = foundations.start(self.children, "server", self.ports, durable=True)
-        bank_url = f"http://127.0.0.1:{self.ports['bank_api']}"
-        self.env = environment.server(database_url, broker_url, self.url, bank_url)
+        api = url(self.address, self.ports["bank_api"])
+        self.env = environment.server(database_url, broker_url, url(self.address, self.port), api)
+        visible = urlsplit(self.env["PUBLIC_URL"]).hostname if self.host in EVERYWHERE else self.address
+        self.bank_url = url(visible or self.address, self.bank_port)  # where the customer's browser finds it
         if self.own_bank:
             self._start_bank()
         self._prepare()
         say("Starting web, worker and beat ...")
         self._start_programs()
         if self.own_bank:
-            health = ("127.0.0.1", self.bank_port, "/control/health")
+            health = (self.address, self.bank_port, "/control/health")
             self.children.wait_for("The bank", lambda: answers(*health))
         self.children.wait_for("The shop", lambda: answers(self.address, self.port, "/healthz"))
 
     def _start_bank(self) -> None:
         secret = self.env["BANK_CALLBACK_SECRETS"].split(",")[0]
         options = {
+            "host": self.host,
+            "public-url": self.bank_url,
             "port": self.bank_port,
             "api-port": self.ports["bank_api"],
             "data": VAR / "bank",
             "merchant": self.env["BANK_MERCHANT"],
             "secret": self.env["BANK_SECRET"],
             "callback-secret": secret,
-            "callback-url": f"{self.url}/api/v1/callbacks/sandbox",
+            "callback-url": f"{url(self.address, self.port)}/api/v1/callbacks/sandbox",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
         self.children.start("bank", [str(PYTHON), "-m", "acquiring.bank", *words], env=self.env)
@@ -140,8 +144,8 @@ class Server:
 
     def _start_programs(self) -> None:
         python = str(PYTHON)
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        web = ["gunicorn", "billing_project.wsgi", "--bind", f"{host}:{self.port}", "--worker-class", "gthread"]
+        bind = url(self.host, self.port).removeprefix("http://")
+        web = ["gunicorn", "billing_project.wsgi", "--bind", bind, "--worker-class", "gthread"]
         web += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
         web += ["--access-logfile", "-", "--access-logformat", "%(m)s %(U)s %(s)s %(M)sms"]
         celery = ["celery", "--app", "billing_project.celery", "--quiet"]
@@ -162,7 +166,7 @@ class Server:
 
     def welcome(self, seconds: float) -> str:
         shop = self.env["PUBLIC_URL"].rstrip("/")
-        bank = f"http://127.0.0.1:{self.bank_port}/control/" if self.own_bank else self.env["BANK_API_URL"]
+        bank = f"{self.bank_url}/control/" if self.own_bank else self.env["BANK_API_URL"]
         return f"""
 Ready in {seconds:.1f} s
 
@@ -178,6 +182,10 @@ Ready in {seconds:.1f} s
 
 Ctrl-C stops everything.
 """
+
+
+def url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def answers(host: str, port: int, path: str) -> bool:
