@@ -29,7 +29,7 @@ from subscriptions.pages.common import (
     waiting_payment,
     zone_of,
 )
-from subscriptions.pages.faces import refund_face
+from subscriptions.pages.faces import Face, face, refund_face
 
 SHOWN = 50  # newest payments on the page: years of them
 
@@ -39,6 +39,7 @@ class Paid:
     """A payment as the account lists it."""
 
     payment: Payment
+    face: Face
     what: str
     zone: tzinfo
     receipt: bool
@@ -118,6 +119,7 @@ def _payments(rows: list[Payment]) -> list[Paid]:
     return [
         Paid(
             payment=row,
+            face=face(row, row.invoice, None),
             what=what.get(row.invoice_id, str(row.invoice)),
             zone=zones.get(row.invoice_id, timezone.get_default_timezone()),
             receipt=row.status == Payment.Status.SUCCEEDED and not row.surplus,

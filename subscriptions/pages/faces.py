@@ -18,7 +18,7 @@ class Face:
     title: str
     text: str
     settled: bool = False
-    poll: int = 3
+    poll: int = 2
 
 
 NOTHING_CHARGED = "Nothing was charged."
@@ -74,8 +74,7 @@ def _waiting(payment: Payment) -> Face:
             "pending",
             "Waiting for you",
             "Waiting for you at the bank",
-            "The payment is finished on the bank's page. If you have just done that, its answer is on the way here.",
-            poll=5,
+            "You pay on the bank's own page. If you have just done so, its answer is on the way here.",
         )
     if payment.status == Payment.Status.AUTHORIZED:
         return Face(
@@ -105,7 +104,7 @@ def _paid(payment: Payment, subscription: Subscription | None) -> Face:
     if payment.surplus:
         return Face(
             "refunded",
-            "Given back",
+            "Goes back",
             "This payment came on top",
             "There was nothing left to pay when it arrived, so all of it goes back by itself. You need do nothing.",
             settled=True,

@@ -81,7 +81,7 @@ def drop(request: Request) -> HttpResponse:
         messages.info(request, "There is no unfinished checkout to drop.")
         return redirect("account")
     attempt = waiting_payment(subscription)
-    invoice_id = Invoice.objects.get(pk__in=subscription.periods.values("invoice")).pk
+    invoice_id = lifecycle.first_invoice(subscription).pk
     now, by, why = timezone.now(), actor(request.user), "Dropped by the customer"
     try:
         # Not cancellation.cancel: were it paid this very moment, that would cancel what was just bought.
