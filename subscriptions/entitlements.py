@@ -18,11 +18,20 @@ class Entitlement:
 
 
 def of(user_id: uuid.UUID, *, at: datetime) -> list[Entitlement]:
-    """The roles owed to a user at `at`, each until its latest end."""
-    rows = Subscription.objects.filter(user_id=user_id, access_until__gt=at).values_list("access_until", "plan__roles")
+    """The roles owed to a user at `at`, each until its latest end.
+
+    A term that begins later owes nothing yet; where it begins at the end of one with the same role, that role goes on.
+    """
+    rows = (
+        Subscription.objects.filter(user_id=user_id, access_until__gt=at, anchor_at__isnull=False)
+        .order_by("anchor_at")
+        .values_list("anchor_at", "access_until", "plan__roles")
+    )
     latest: dict[str, datetime] = {}
-    for until, roles in rows:
-        latest.update({role: max(until, latest.get(role, until)) for role in roles if until})
+    for begins, until, roles in rows:
+        for role in roles:
+            if begins and until and begins <= latest.get(role, at):
+                latest[role] = max(until, latest.get(role, until))
     return [Entitlement(role, until) for role, until in sorted(latest.items())]
 
 
