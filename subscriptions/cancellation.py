@@ -63,7 +63,7 @@ def cancel(
             raise Conflict(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
             )
-        subscription.cancelled_at, subscription.cancel_reason = at, reason
+        subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
         subscription.auto_renew = False
         subscription.valid_till = subscription.access_until = seen.access_until
         subscription.next_action_at = seen.access_until
@@ -135,6 +135,7 @@ def _preview(subscription: Subscription, period: Period, at: datetime) -> Previe
         paid_at=payment.settled_at,
         zone=plan.zone,
         cooling_off=settings.COOLING_OFF,
+        anchor_at=subscription.anchor_at,
     )
     found = pricing.unused(term, at)
     return Preview(found.refund, found.access_until, found.explanation)
