@@ -35,9 +35,13 @@ def on_sale(*, at: datetime, currency: str = "RUB") -> list[Offer]:
 
 
 def find(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
-    """The offer of a plan, by its id or code. Raises NotFound `plan_not_found`, also for one no longer on sale."""
-    for offer in on_sale(at=at, currency=currency):
-        if str(plan) in (str(offer.plan.pk), offer.plan.code):
+    """The offer of a plan, by its code or else its id. Raises NotFound `plan_not_found`, also for one off sale."""
+    offered = on_sale(at=at, currency=currency)
+    for offer in offered:
+        if offer.plan.code == plan:
+            return offer
+    for offer in offered:
+        if str(offer.plan.pk) == str(plan):
             return offer
     raise NotFound("There is no such plan on sale.", "plan_not_found")
 
