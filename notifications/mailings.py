@@ -1,15 +1,18 @@
 """Mails about money: written once per event, sent once.
 
-A mail server's refusal is tried again with back-off. When the process dies while a mail is being handed over nobody
-knows whether it went out: it is not sent again by itself but parked for a human, because two receipts for one payment
-frighten people more than none.
+A mail server's refusal is tried again with back-off. When the process dies or the line breaks while a mail is being
+handed over nobody knows whether it went out: it is not sent again by itself but parked for a human, because two
+receipts for one payment frighten people more than none.
 """
 
 from __future__ import annotations
 
+import logging
 import uuid
+from contextlib import suppress
 from datetime import datetime, timedelta
-from smtplib import SMTPException
+from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseException
+from socket import gaierror
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -20,22 +23,28 @@ from billing import sweeps, wake
 from billing.events import Event
 from notifications.models import Message
 
+log = logging.getLogger(__name__)
+
 LEASE = timedelta(minutes=5)
 BACK_OFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 3600, 6 * 3600))
 PARK_AFTER = 8  # attempts
+
+# The server said no, or was not there: the mail certainly did not go out.
+REFUSALS = (SMTPResponseException, SMTPRecipientsRefused, SMTPNotSupportedError, ConnectionRefusedError, gaierror)
 
 
 def write(event: Event) -> Message | None:
     """Writes the mail about an event to its customer; the second time finds the first. None without a customer."""
     if event.user is None:
         return None
-    context = {"event": event, "name": event.user.name, "site": settings.PUBLIC_URL, **event.data}
+    name = " ".join(event.user.name.split())  # a name is one line, whatever was stored
+    context = {"event": event, "name": name, "site": settings.PUBLIC_URL, **event.data}
     text = render_to_string(f"notifications/{event.kind}.txt", context).strip()
     subject, _, body = text.partition("\n")
     message, _ = Message.objects.get_or_create(
-        event=event,
-        recipient=event.user.email,
+        event=event,  # alone: somebody who has a new address by the second time gets no second mail
         defaults={
+            "recipient": event.user.email,
             "subject": subject.removeprefix("Subject: ")[:200],
             "body": body.strip() + "\n",
             "next_attempt_at": event.at,
@@ -46,8 +55,11 @@ def write(event: Event) -> Message | None:
     return message
 
 
-def send_due(*, at: datetime, limit: int = 50) -> int:
-    """Sends the mails that are due at `at`. Returns how many were taken up."""
+def send_due(*, at: datetime, limit: int = 20) -> int:
+    """Sends the mails that are due at `at`. Returns how many were taken up.
+
+    `limit` times the mail server's time-out stays below the lease: what is in hand is not taken for lost.
+    """
     rows = sweeps.claim(
         Message.objects.filter(status__in=[Message.Status.DUE, Message.Status.SENDING]),
         "next_attempt_at",
@@ -78,11 +90,11 @@ def send(message_id: uuid.UUID, *, at: datetime) -> Message:
 
 
 def retry(message_id: uuid.UUID, *, at: datetime) -> Message:
-    """Sends a parked mail again."""
-    Message.objects.filter(pk=message_id, status=Message.Status.PARKED).update(
-        status=Message.Status.DUE, attempts=1, next_attempt_at=at
+    """Sends a parked mail again; any other stays as it is, so a second click sends nothing."""
+    taken = Message.objects.filter(pk=message_id, status=Message.Status.PARKED).update(
+        status=Message.Status.DUE, attempts=1, next_attempt_at=at + LEASE
     )
-    return send(message_id, at=at)
+    return send(message_id, at=at) if taken else Message.objects.get(pk=message_id)
 
 
 def _hand_over(message: Message, at: datetime) -> None:
@@ -92,12 +104,29 @@ def _hand_over(message: Message, at: datetime) -> None:
         to=[message.recipient],
         headers={"Message-ID": f"<{message.pk}@boxoffice>"},  # the same on every try: mail programs show it once
     )
+    connection = mail.get_connection()
+    handing = False
     try:
+        mail.message()  # one that cannot be written never reaches the server
+        connection.open()
+        handing = True
         mail.send()
-    except (SMTPException, OSError) as error:
-        message.error = f"{type(error).__name__}: {error}"[:2000]
-        message.status = Message.Status.PARKED if message.attempts >= PARK_AFTER else Message.Status.DUE
-        message.next_attempt_at = at + sweeps.back_off(message.attempts - 1, *BACK_OFF)
+    except Exception as error:
+        _failed(message, error, at, unknown=handing and not isinstance(error, REFUSALS))
     else:
         message.status, message.sent_at, message.error = Message.Status.SENT, at, ""
     message.save(update_fields=["status", "sent_at", "error", "next_attempt_at"])
+    with suppress(Exception):  # what the server says to a good-bye changes nothing
+        connection.close()
+
+
+def _failed(message: Message, error: Exception, at: datetime, *, unknown: bool) -> None:
+    message.error = f"{type(error).__name__}: {error}"[:2000]
+    if unknown:
+        message.error += " The line broke while this mail was being handed over; it may have been sent."
+    if unknown or message.attempts >= PARK_AFTER:
+        message.status = Message.Status.PARKED
+        log.error("mail %s parked: %s", message.pk, message.error)
+    else:
+        message.status = Message.Status.DUE
+        message.next_attempt_at = at + sweeps.back_off(message.attempts - 1, *BACK_OFF)
