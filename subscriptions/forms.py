@@ -63,5 +63,5 @@ class CancelForm(forms.Form):
     )
 
     def __init__(self, currency: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.fields["expected_refund"] = ShownAmount(currency)
