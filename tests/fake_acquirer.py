@@ -159,8 +159,10 @@ class FakeAcquirer:
 
     def sign(self, body: bytes) -> dict[str, Any]:
         """Any body with a good signature, as arguments of a test client's post."""
-        signature = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        return {"data": body, "content_type": "application/json", "headers": {SIGNATURE: signature}}
+        return {"data": body, "content_type": "application/json", "headers": {SIGNATURE: self._signature(body)}}
+
+    def _signature(self, body: bytes) -> str:
+        return hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
 
     def checkout(self, charge: Charge) -> Outcome:
         return self._act("checkout", charge, lambda: self._collect(charge, Status.PENDING))
@@ -187,21 +189,14 @@ class FakeAcquirer:
                 yield StatementLine(each.subject, _told(each), payment.reference if payment else "")
 
     def parse(self, kind: str, headers: Mapping[str, str], body: bytes) -> Notice:
-        good = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(good.encode(), headers.get(SIGNATURE, "").encode()):
+        if not hmac.compare_digest(self._signature(body).encode(), headers.get(SIGNATURE, "").encode()):
             raise BadCallback("the signature is missing or wrong")
         try:
             data = json.loads(body)
             amount = money.from_minor(data["amount"], data["currency"]) if data.get("amount") is not None else None
-            told = Operation(
-                Subject(data["subject"]),
-                data["our_id"],
-                data.get("reference", ""),
-                amount,
-                Status(data["status"]),
-                CARD,
-            )
-            return Notice(data["event"], told.subject, kind or "notice", _told(told), self.trusted)
+            subject, status = Subject(data["subject"]), Status(data["status"])
+            outcome = _told(Operation(subject, data["our_id"], data.get("reference", ""), amount, status, CARD))
+            return Notice(data["event"], subject, kind or "notice", outcome, self.trusted)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadCallback(f"signed, but cannot be read: {error!r}") from error
 

@@ -41,6 +41,13 @@ def read(kind: type[Input], data: Any) -> dict[str, Any]:
 
 
 class Text(serializers.CharField):
+    """Text. Spaces around it go where a person typed it, and are an error where a program did (`exact`)."""
+
+    exact = False
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=not self.exact, **kwargs)
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -96,9 +103,10 @@ class Amount(serializers.Field[Any, Any, Any, Any]):
 class ReturnUrl(Text):
     """Where the acquirer sends the customer back. "{payment}" in it becomes the payment's id."""
 
+    exact = True
     default_error_messages = {
         "bad_url": f"A return_url begins with http:// or https:// and has {URL_LENGTH} characters at most, "
-        'with "{payment}" replaced by an id.'
+        'with "{{payment}}" replaced by an id.'
     }
 
     def to_internal_value(self, data: Any) -> str:
@@ -114,6 +122,8 @@ class ReturnUrl(Text):
 
 
 class AcquirerName(Text):
+    exact = True
+
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
         if name not in registry.names():
