@@ -17,6 +17,7 @@ FOREIGN = {
     "CELERY_RESULT_BACKEND",
     "DJANGO_SETTINGS_MODULE",
     "GUNICORN_CMD_ARGS",
+    "PYTHONDONTWRITEBYTECODE",  # would cost each of five programs a second, at every start
     "WEB_CONCURRENCY",
 }
 # Worth a word at the start, because the program then talks to something that is not ours.
