@@ -171,11 +171,24 @@ class WithDeeds(ReadOnly):
         if len(rows) > AT_ONCE:
             messages.warning(request, f"Choose {AT_ONCE} at most: each of them may wait for an answer.")
             return None
+        left_out = [row for row in rows if not deed.applies(row)]
+        rows = [row for row in rows if deed.applies(row)]
+        if not rows:
+            messages.warning(request, f"“{_name(deed)}” applies to none of these.")
+            return None
         form = deed.form(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             hidden = [("action", f"deed_{deed.slug}"), ("confirmed", "1")]
             hidden += [(ACTION_CHECKBOX_NAME, str(row.pk)) for row in rows]
-            return self._ask(request, deed, form, rows=rows, hidden=hidden, back=request.get_full_path())
+            return self._ask(
+                request,
+                deed,
+                form,
+                rows=[telling.named(row) for row in rows],
+                left_out=len(left_out),
+                hidden=hidden,
+                back=request.get_full_path(),
+            )
         for row in rows:
             try:
                 done = deed.do(row, form.cleaned_data, staff=request.user, at=timezone.now())
@@ -183,7 +196,7 @@ class WithDeeds(ReadOnly):
                 done = Done(_words(refusal), messages.ERROR)
             else:
                 self.log_change(request, row, f"{_name(deed)}: {form.cleaned_data['reason']}")
-            messages.add_message(request, done.level, f"{row}: {done.text}")
+            messages.add_message(request, done.level, f"{telling.named(row)}: {done.text}")
         return None
 
     def _ask(self, request: HttpRequest, deed: Deed, form: forms.Form, **context: Any) -> HttpResponse:

@@ -27,7 +27,7 @@ class Void(Deed):
     def tells(self, row: Invoice, at: datetime) -> list[tuple[str, str]]:
         live = row.payments.filter(status__in=Payment.LIVE).first()
         closing = (
-            f"First {live.acquirer} is asked to close the payment in progress ({live.get_status_display().lower()})."
+            f"First {live.acquirer} is asked to close the payment in progress ({live.get_status_display().lower()}). "
             "If it turns out paid after all, the invoice stays paid and nothing is voided. "
             if live
             else ""

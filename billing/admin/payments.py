@@ -83,6 +83,8 @@ class AskAboutPayment(Deed):
         ]  # fmt: skip
 
     def do(self, row: Payment, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
+        if row.status == Payment.Status.SUCCEEDED:
+            return Done("It has succeeded; there is nothing to ask.", messages.INFO)
         note("payment.asked_about", row, staff=staff, at=at, reason=data["reason"])
         return before_and_after(row, payments.check(row.pk, at=at))
 

@@ -60,6 +60,12 @@ def link(row: Model | None, text: str = "") -> SafeString | str:
     return format_html('<a href="{}">{}</a>', address(row), text or str(row))
 
 
+def named(row: Any) -> str:
+    """A row among others of its kind: whose it is, and what."""
+    payment = getattr(row, "payment", row)
+    return f"{payment.user}, {row}" if hasattr(payment, "user") else str(row)
+
+
 def list_address(model: type[Model]) -> str:
     """Where the admin lists `model`."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")

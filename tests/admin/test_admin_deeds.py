@@ -90,13 +90,16 @@ def test_M13_asking_the_bank_finds_a_payment_whose_callback_was_lost(support, an
 def test_M13_several_payments_are_asked_about_from_the_list_with_one_reason(support, anna, buy, acquirer):
     mine, other = buy(anna, pay=False), buy(viewer(), "month", pay=False)
     acquirer.pay(mine.pk)
-    form = {"action": "deed_check", "_selected_action": [str(mine.pk), str(other.pk)]}
+    settled = buy(viewer(), "month")
+    asked = len(acquirer.called("fetch"))
+    form = {"action": "deed_check", "_selected_action": [str(each.pk) for each in (mine, other, settled)]}
     page = support.client.post(list_of(Payment), form | {"index": "0"})
-    assert "one after another" in page.text and not acquirer.called("fetch")
+    assert "one after another" in page.text and "Left out" in page.text and anna.email in page.text
     assert support.client.post(list_of(Payment), form | {"confirmed": "1", "reason": ""}).status_code == 200
     answer = support.client.post(list_of(Payment), form | {"confirmed": "1", "reason": "after the outage"})
 
     assert "Now: Succeeded" in support.told(answer) and "Nothing new" in support.told(answer)
+    assert len(acquirer.called("fetch")) == asked + 2
     assert Event.objects.filter(kind="payment.asked_about", reason="after the outage").count() == 2
 
 
@@ -234,5 +237,5 @@ def test_a_payment_that_succeeded_need_not_be_asked_about(support, paid):
     assert deed_of(paid, "check") not in support.open(paid).text
     answer = support.press(paid, "check", {})
 
-    assert "Nothing new" in support.told(answer)
+    assert "nothing to ask" in support.told(answer)
     assert payments.check(paid.pk, at=now()).status == "succeeded"
