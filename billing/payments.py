@@ -7,6 +7,8 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 from acquiring import registry
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
@@ -68,9 +70,11 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     if not payment.is_live:
         return payment
     backend, charge = registry.get(payment.acquirer), _charge(payment)
+    if payment.method and payment.method.removed_at is not None:
+        return _close_page(payment, at=at)
     outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
-    if outcome.decline == Decline.NOT_SENT and not first:
-        outcome = Outcome.unknown(outcome.message)
+    if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
+        outcome = _of_the_payment(outcome)  # not the only try
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
@@ -109,9 +113,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = registry.get(payment.acquirer)
     outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
-    if outcome.decline == Decline.NOT_SENT:
-        outcome = Outcome.unknown(outcome.message)
-    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    return settlement.apply(payment_id, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
@@ -124,7 +126,8 @@ def poll_due(*, at: datetime, limit: int = 20) -> int:
         limit=limit,
         counter="checks",
     )
-    sweeps.each(rows, lambda pk: check(pk, at=at))
+    back_off = settlement.BACK_OFF
+    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Payment, pk, error, back_off, at))
     return len(rows)
 
 
@@ -134,7 +137,8 @@ def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
     waiting = Payment.objects.filter(
         pk=payment_id, status__in=asked, next_check_at__gt=at, updated_at__lte=at - HURRY_EVERY
     )
-    if waiting.update(next_check_at=at, updated_at=at):
+    # This check is on top of the sweep's own, which are what "not said for days" and the back-off count.
+    if waiting.update(next_check_at=at, updated_at=at, checks=Greatest(F("checks") - 1, 0)):
         wake.now("billing.tasks.poll_payments")
 
 
@@ -189,7 +193,14 @@ def _create(
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
     outcome = registry.get(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
-    return settlement.apply(payment.pk, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _of_the_payment(outcome: Outcome) -> Outcome:
+    """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
+    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
+        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
+    return outcome
 
 
 def _charge(payment: Payment) -> Charge:
@@ -210,9 +221,9 @@ def _charge(payment: Payment) -> Charge:
 def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
     """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
-    if expired and payment.method is None:
-        return cancel(payment.pk, at=at)  # nobody waits for this page any more
     if at < payment.created_at + window - WINDOW_MARGIN:
+        if expired and payment.method is None:
+            return cancel(payment.pk, at=at)  # nobody waits for this page any more
         return submit(payment.pk, at=at)
     gone = Outcome(
         Status.FAILED,

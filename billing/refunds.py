@@ -163,7 +163,7 @@ def poll_due(*, at: datetime, limit: int = 20) -> int:
         limit=limit,
         counter="checks",
     )
-    sweeps.each(rows, lambda pk: check(pk, at=at))
+    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Refund, pk, error, BACK_OFF, at))
     return len(rows)
 
 
@@ -203,10 +203,15 @@ def _same(earlier: Refund, payment: Payment, amount: Money | None) -> Refund:
 
 
 def _odd(refund: Refund, outcome: Outcome) -> str:
+    if outcome.our_id and outcome.our_id != str(refund.pk):
+        return f"The acquirer answers for another order, {outcome.our_id}."
     if outcome.amount is not None and outcome.amount != refund.money:
         return f"The acquirer speaks of {money.spoken(outcome.amount)}, we asked for {money.spoken(refund.money)}."
     if outcome.reference and refund.acquirer_refund_id not in ("", outcome.reference):
         return f"The acquirer answers with another refund, {outcome.reference}."
+    brothers = refund.payment.refunds.exclude(pk=refund.pk)
+    if outcome.reference and brothers.filter(acquirer_refund_id=outcome.reference).exists():
+        return f"The acquirer answers with refund {outcome.reference}, which is another one of this payment."
     if (
         outcome.status == Status.SUCCEEDED
         and refund.status == Refund.Status.FAILED
@@ -220,10 +225,11 @@ def _note(refund: Refund, outcome: Outcome, at: datetime) -> None:
     refund.acquirer_refund_id = refund.acquirer_refund_id or outcome.reference
     if outcome.raw:
         refund.raw = dict(outcome.raw)
-    refund.parked = ""
+    if refund.is_live or outcome.status == Status.SUCCEEDED:
+        refund.parked = ""  # a refusal heard twice must not take the first one off the human's list
     if refund.is_live:
         refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF)
-        if refund.checks >= PARK_AFTER:
+        if refund.checks >= PARK_AFTER and outcome.status in (Status.PENDING, Status.UNKNOWN):
             refund.parked = "The acquirer has not said for days whether this refund was made. Ask it by telephone."
 
 
@@ -258,6 +264,9 @@ def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None
 
 
 def _park(refund: Refund, why: str, *, actor: str, at: datetime) -> Refund:
+    if refund.next_check_at is not None:
+        refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF)
+        refund.save(update_fields=["next_check_at", "updated_at"])
     if refund.parked != why:
         refund.parked = why
         refund.save(update_fields=["parked", "updated_at"])

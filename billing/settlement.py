@@ -9,9 +9,9 @@ import logging
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
-from acquiring.types import Card, Outcome, Status
+from acquiring.types import Card, Decline, Outcome, Status
 from billing import events, invoices, ledger, money, refunds, sweeps, wake
 from billing.models import Invoice, Payment, PaymentMethod
 from billing.models.fields import digest
@@ -43,7 +43,10 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) 
     with transaction.atomic():
         payment = refunds.lock_payment(payment_id)
         if payment.status == Payment.Status.SUCCEEDED:
-            return payment
+            again = _taken_again(payment, outcome)
+            return _park(payment, again, actor=actor, at=at) if again else payment
+        if outcome.decline == Decline.NOT_SENT and payment.acquirer_payment_id:
+            outcome = Outcome.unknown(outcome.message)  # another try has arrived meanwhile
         odd = _odd(payment, outcome)
         if odd:
             return _park(payment, odd, actor=actor, at=at)
@@ -101,7 +104,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     payment.settled_at, payment.next_check_at = at, None
     payment.decline = payment.decline_code = payment.decline_message = ""
     if payment.save_card and outcome.card and outcome.card.token:
-        save_card(payment.user_id, payment.acquirer, outcome.card, at=at)
+        _keep_card(payment, outcome.card, at=at)
     if not payment.surplus:
         _step_back(payment, at=at)
     events.change(
@@ -162,6 +165,14 @@ def save_card(user_id: uuid.UUID, acquirer: str, card: Card, *, at: datetime) ->
     )[0]
 
 
+def _keep_card(payment: Payment, card: Card, *, at: datetime) -> None:
+    try:
+        with transaction.atomic():
+            save_card(payment.user_id, payment.acquirer, card, at=at)
+    except DatabaseError:  # a card that cannot be kept must not keep the money out of the books
+        log.exception("the card of payment %s cannot be kept", payment.pk)
+
+
 def what(invoice: Invoice) -> str:
     """What an invoice is for, as its lines say."""
     return "; ".join(invoice.lines.order_by("position").values_list("description", flat=True))
@@ -184,12 +195,22 @@ def told(payment: Payment) -> dict[str, str]:
     }
 
 
+def _taken_again(payment: Payment, outcome: Outcome) -> str:
+    """Why a human must look at news of a payment that was made: the same order was paid twice."""
+    ours = payment.acquirer_payment_id
+    if outcome.status not in (Status.SUCCEEDED, Status.AUTHORIZED) or not ours or outcome.reference in ("", ours):
+        return ""
+    return f"This payment was made as {ours}, and the acquirer took money again as {outcome.reference}: give it back."
+
+
 def _odd(payment: Payment, outcome: Outcome) -> str:
     """Why this cannot be the answer to our order, in words; empty when it can."""
     if outcome.our_id and outcome.our_id != str(payment.pk):
         return f"The acquirer answers for another order, {outcome.our_id}."
     if outcome.reference and payment.acquirer_payment_id not in ("", outcome.reference):
         return f"The acquirer speaks of payment {outcome.reference}, ours is {payment.acquirer_payment_id}."
+    if outcome.reference and not payment.acquirer_payment_id and _is_another_s(payment, outcome.reference):
+        return f"The acquirer speaks of payment {outcome.reference}, which is another one of ours."
     if outcome.absent and payment.acquirer_payment_id:
         return f"The acquirer gave this payment the id {payment.acquirer_payment_id}, and now does not know it."
     moved = outcome.status in (Status.SUCCEEDED, Status.AUTHORIZED)
@@ -198,25 +219,36 @@ def _odd(payment: Payment, outcome: Outcome) -> str:
     return ""
 
 
+def _is_another_s(payment: Payment, reference: str) -> bool:
+    others = Payment.objects.filter(acquirer=payment.acquirer, acquirer_payment_id=reference)
+    return others.exclude(pk=payment.pk).exists()
+
+
 def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     """Keeps what the answer tells besides the state, and says when to ask again."""
     payment.acquirer_payment_id = payment.acquirer_payment_id or outcome.reference
     payment.redirect_url = outcome.redirect_url or payment.redirect_url
     if outcome.card:
-        payment.card = f"{outcome.card.brand} {outcome.card.mask}".strip()
+        payment.card = f"{outcome.card.brand} {outcome.card.mask}".strip()[:60]
     if outcome.raw:
         payment.raw = dict(outcome.raw)
-    payment.parked = ""
+    if payment.is_live or outcome.status == Status.SUCCEEDED:
+        payment.parked = ""
     closed = outcome.absent or outcome.status in (Status.FAILED, Status.CANCELLED)
     if not payment.is_live and closed:
         payment.next_check_at = None
+    elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):
+        payment.next_check_at = payment.next_check_at or at  # open there and dead here: the sweep closes it
     elif payment.is_live or payment.next_check_at:
         payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
-        if payment.checks >= PARK_AFTER:
+        if payment.checks >= PARK_AFTER and outcome.status != Status.SUCCEEDED and not closed:
             payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
 
 
 def _park(payment: Payment, why: str, *, actor: str, at: datetime) -> Payment:
+    if payment.next_check_at is not None:
+        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
+        payment.save(update_fields=["next_check_at", "updated_at"])
     if payment.parked != why:
         payment.parked = why
         payment.save(update_fields=["parked", "updated_at"])

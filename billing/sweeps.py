@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Model, QuerySet
+from django.db.models.functions import Least
 
 log = logging.getLogger(__name__)
+
+MANY = 30_000  # counters stop here: one that overflowed its column would stop the sweep for every row
+PARK_AFTER = 5  # times that a row's verb failed in our own code
 
 
 def claim(
@@ -31,21 +35,47 @@ def claim(
         )
         changes: dict[str, Any] = {column: at + lease}
         if counter:
-            changes[counter] = F(counter) + 1
+            changes[counter] = Least(F(counter) + 1, MANY)
         model._default_manager.filter(pk__in=rows).update(**changes)
     return rows
 
 
-def each(rows: list[Any], verb: Callable[[Any], object]) -> int:
-    """Does `verb` on each row; logs the ones that fail, for the lease to bring back. Returns how many went well."""
+def each(
+    rows: list[Any], verb: Callable[[Any], object], failed: Callable[[Any, Exception], object] | None = None
+) -> int:
+    """Does `verb` on each row; logs the ones that fail, for the lease to bring back. Returns how many went well.
+
+    `failed` is told of each one that failed, and may set it back further.
+    """
     done = 0
     for row in rows:
         try:
             verb(row)
             done += 1
-        except Exception:
+        except Exception as error:
             log.exception("%s failed for %s", getattr(verb, "__qualname__", verb), row)
+            if failed is not None:
+                _tell(failed, row, error)
     return done
+
+
+def set_back(model: type[Model], pk: Any, error: Exception, steps: Sequence[timedelta], at: datetime) -> None:
+    """Puts off a payment or refund that our code could not ask about; parks it when that goes on."""
+    with transaction.atomic():
+        row: Any = model._default_manager.select_for_update(no_key=True).get(pk=pk)
+        if row.next_check_at is None:
+            return
+        row.next_check_at = at + back_off(row.checks, *steps)
+        if row.checks >= PARK_AFTER:
+            row.parked = f"The acquirer cannot be asked: {type(error).__name__}: {error}"[:2000]
+        row.save(update_fields=["next_check_at", "parked", "updated_at"])
+
+
+def _tell(failed: Callable[[Any, Exception], object], row: Any, error: Exception) -> None:
+    try:
+        failed(row, error)
+    except Exception:
+        log.exception("%s cannot be set back", row)
 
 
 def back_off(attempts: int, *steps: timedelta) -> timedelta:
