@@ -2,6 +2,7 @@
 (() => {
   const region = document.getElementById("payment");
   const begun = Date.now();
+  let timer;
   const shown = () => region.querySelector("[data-version]");
 
   async function look() {
@@ -30,7 +31,8 @@
 
   function later() {
     const slower = Date.now() - begun > 120000 ? 5 : 1; // after two minutes nobody counts seconds
-    setTimeout(look, Number(shown().dataset.poll) * 1000 * slower);
+    clearTimeout(timer); // coming back to the tab looks at once; there is one rhythm all the same
+    timer = setTimeout(look, Number(shown().dataset.poll) * 1000 * slower);
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden && !("final" in shown().dataset)) look(); });

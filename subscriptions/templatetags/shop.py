@@ -53,6 +53,6 @@ def _time(at: datetime | None, zone: tzinfo | None, form: str) -> SafeString | s
     name = local.tzname() or ""
     if name[:1] in "+-":  # a zone without a name of its own
         name = f"UTC{name}"
-    exact = f"{date_format(local, 'j F Y, H:i')} {name}"
+    exact = f"{date_format(local, 'j F Y, H:i')}\u00a0{name}"
     text = exact if "H" in form else date_format(local, form)
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), exact, text)

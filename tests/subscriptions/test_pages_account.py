@@ -35,7 +35,7 @@ def test_M7_the_account_shows_the_term_the_grace_and_that_nothing_is_charged_nex
 
     assert "One year" in text and '<span class="badge active">Active</span>' in text
     local = bought.valid_till.astimezone(bought.plan.zone)
-    assert f"{local.day} {local:%B %Y, %H:%M} MSK" in text
+    assert f"{local.day} {local:%B %Y, %H:%M}\xa0MSK" in text
     assert "2 days of grace" in text and "it does not renew by itself" in text
     assert 'href="/account/cancel/"' in text and 'href="/films/"' in text
     assert "Visa •••• 4242" in text and f'href="/receipts/{payment_of(vera).invoice_id}/"' in text
@@ -47,13 +47,13 @@ def test_times_are_told_in_the_zone_of_the_plan(browser, vera, shop):
     bought = subscribed(vera)
     local = bought.valid_till.astimezone(bought.plan.zone)
 
-    assert f"{local:%H:%M} UTC+05" in browser.get("/account/").text
+    assert f"{local:%H:%M}\xa0UTC+05" in browser.get("/account/").text
 
 
 def test_a_checkout_that_waits_can_be_gone_on_with_or_dropped(browser, vera):
     check_out(browser)
     text = browser.get("/account/").text
-    assert payment_of(vera).redirect_url in text and "Drop it</button>" in text
+    assert payment_of(vera).redirect_url in text and "Drop this checkout</button>" in text
 
     answer = browser.post("/account/drop/", follow=True)
     assert "Dropped. Nothing was charged." in answer.text

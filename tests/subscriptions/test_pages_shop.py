@@ -49,7 +49,7 @@ def test_M7_the_checkout_says_what_is_bought_and_how_money_comes_back(browser):
     assert "−889.00\xa0₽" in page.text and "Pay 2\xa0699.00\xa0₽" in page.text
     assert "Cancel within one hour of paying and all of it comes back." in page.text
     assert "price of every month that has not begun" in page.text
-    assert " MSK</time>" in page.text
+    assert "\xa0MSK</time>" in page.text
     assert 'name="save_card"' in page.text and "checked" not in page.text
     assert "no-store" in page["Cache-Control"] and "private" in page["Cache-Control"]
 
