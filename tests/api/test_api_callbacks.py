@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 
 from acquiring.types import Status, Subject
 from billing import callbacks
-from billing.models import Callback, Payment, Subscription
+from billing.models import Callback, Payment
+from subscriptions.models import Subscription
 from tests import fake_acquirer
 from tests.api.books import books
 from tests.api.client import V1, Api, check_problem, tell
@@ -116,7 +117,6 @@ def test_M12_a_signature_of_another_body_is_forged(acquirer: FakeAcquirer, waiti
     "body",
     [b"", b"{", b"null", b"[]", b"1", b'"x"', b"\xff\xfe", b"\x00", b"[" * 60_000, b"NaN", b'{"event": NaN}',
      b'{"event": "e"}', b'{"event": "e", "subject": "payment", "our_id": "x", "status": "great"}',
-     b'{"event": "e", "subject": "payment", "our_id": "x", "status": "failed", "amount": "1", "currency": "RUB"}',
      b'{"event": "e", "subject": "payment", "our_id": "x", "status": "failed", "amount": 1, "currency": "XXQ"}',
      '{"event": "e"}'.encode("utf-16")],
 )  # fmt: skip
@@ -168,7 +168,7 @@ def test_M3_a_callback_about_what_is_not_ours_is_parked(
     assert APIClient().post(FAKE, **acquirer.sign(json.dumps(body).encode())).status_code == 200
     callbacks.process_due(at=now())
 
-    assert Callback.objects.get().status == "parked" and "do" in Callback.objects.get().note
+    assert Callback.objects.get().status == "parked" and "that we" in Callback.objects.get().note
     assert Payment.objects.get().status == "pending"
 
 

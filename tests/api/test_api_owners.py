@@ -124,7 +124,7 @@ def test_M2_staff_give_a_part_back_and_then_the_rest(
     assert part.status_code == 201 and (part.data["amount"], part.data["reason"]) == ("99.00", "A film broke")
     rest = clerk.post("payments/refund", {"payment": paid["payment"], "currency": "RUB", "reason": "And another"})
     assert rest.data["amount"] == "2600.00" and rest.data["status"] == "succeeded"
-    assert [str(each.amount) for each in acquirer.returned(paid["payment"])] == ["99.00", "2600.00"]
+    assert [each.amount for each in acquirer.returned(paid["payment"])] == [99, 2600]
     assert [row["amount"] for row in anna.get(f"payments/{paid['payment']}").data["refunds"]]
 
 
@@ -163,7 +163,8 @@ def test_P6_staff_put_a_plan_on_sale_and_take_it_off(
     "change",
     [
         {"code": "new"}, {"code": "12"}, {"code": "Two"}, {"code": "д"}, {"code": ""}, {"name": ""}, {"months": 0},
-        {"months": 121}, {"months": "12"}, {"months": 1.0}, {"months": True}, {"price": {"amount": "0", "currency": "RUB"}},
+        {"months": 121}, {"months": "12"}, {"months": 1.0}, {"months": True},
+        {"price": {"amount": "0", "currency": "RUB"}},
         {"price": {"amount": "-1", "currency": "RUB"}}, {"price": {"amount": "1.001", "currency": "RUB"}},
         {"price": {"amount": "1", "currency": "XXQ"}}, {"price": {"amount": "1", "currency": "CHF"}}, {"price": "1"},
         {"price": {"amount": "1"}}, {"roles": []}, {"roles": ["A B"]}, {"roles": "cinema"}, {"grace_days": 61},
@@ -199,7 +200,6 @@ def test_M12_a_session_works_and_is_guarded_against_forged_requests(anna: Api) -
     assert forged.status_code == 403
     check_problem(forged)
 
-    browser.get("/login/")
-    token = browser.cookies["csrftoken"].value
+    browser.cookies["csrftoken"] = token = "c" * 32
     good = browser.post(V1 + "subscriptions/subscribe", {"plan": "year"}, format="json", headers={"X-CSRFToken": token})
     assert good.status_code == 201

@@ -60,7 +60,8 @@ def test_M12_a_body_that_is_not_json(anna: Api, content_type: str) -> None:
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [("multipart/form-data", b"x"), ("multipart/form-data; boundary=x", b"x" * 400_000),
-     ("application/x-www-form-urlencoded", b"a=" + b"x" * 400_000), ("application/x-www-form-urlencoded", b"a&" * 2000)],
+     ("application/x-www-form-urlencoded", b"a=" + b"x" * 400_000),
+     ("application/x-www-form-urlencoded", b"a&" * 2000)],
 )  # fmt: skip
 def test_M12_a_form_in_a_session_is_refused(anna: Api, content_type: str, body: bytes) -> None:
     browser = APIClient(enforce_csrf_checks=True, raise_request_exception=False)
