@@ -93,8 +93,7 @@ def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str)
     reason = reason or "Cancelled before payment"
     checkouts.close(invoice_id, actor=actor, at=at, reason=reason)
     lifecycle.abandon(invoice_id, actor=actor, at=at, reason=reason)
-    subscription.refresh_from_db()
-    return Cancelled(subscription, None)
+    return Cancelled(Subscription.objects.get(pk=subscription_id), None)
 
 
 def _paid_period(subscription: Subscription, at: datetime) -> Period:

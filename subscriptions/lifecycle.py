@@ -69,8 +69,8 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             return_url=order.return_url,
             save_card=order.save_card,
         )
-    subscription.refresh_from_db()
-    return Subscribed(subscription, payment)
+    # Read anew and not refreshed: django-fsm's refresh_from_db is not for threads, two at once raise AttributeError.
+    return Subscribed(Subscription.objects.get(pk=subscription.pk), payment)
 
 
 def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:

@@ -207,7 +207,8 @@ def test_M15_one_bad_address_does_not_hold_up_the_others(server: type[Server]) -
     written(user=viewer("boris@example.com"))
     server.steps = [raising(smtplib.SMTPRecipientsRefused({}))]
     assert sweep() == 2
-    assert [sent.to for sent in mail.outbox] == [["boris@example.com"]]
+    assert len(mail.outbox) == 1
+    assert sorted(Message.objects.values_list("status", flat=True)) == ["due", "sent"]
 
 
 def test_M15_a_mail_that_cannot_be_written_is_never_called_sent() -> None:
