@@ -89,9 +89,18 @@ def process(callback_id: int, *, at: datetime) -> Callback:
     else:
         callback.status = Callback.Status.PARKED if trouble else Callback.Status.PROCESSED
         callback.note, callback.processed_at = trouble, at
-    callback.save(
-        update_fields=["status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id"],
-    )
+    return _write_down(callback)
+
+
+def _write_down(callback: Callback) -> Callback:
+    """What became of it, unless another process has done it meanwhile."""
+    with transaction.atomic():
+        stored = Callback.objects.select_for_update().get(pk=callback.pk)
+        if stored.status == Callback.Status.PROCESSED:
+            return stored
+        callback.save(
+            update_fields=["status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id"],
+        )
     return callback
 
 

@@ -116,19 +116,16 @@ def deliver_due(*, at: datetime, limit: int = 200) -> int:
 
 def deliver(delivery_id: int, *, at: datetime) -> None:
     """Hands one event to one handler. A handler that fails is tried again with back-off, then parked."""
-    with transaction.atomic():
-        delivery = Delivery.objects.select_for_update(of=("self",)).select_related("event").get(pk=delivery_id)
-        if delivery.status != Delivery.Status.DUE:
-            return
-        try:
-            with transaction.atomic():
-                _handlers[delivery.event.kind][delivery.handler](delivery.event)
-        except Exception as error:
-            log.exception("event %s: %s failed", delivery.event_id, delivery.handler)
-            _failed(delivery, error, at)
-        else:
+    try:
+        with transaction.atomic():
+            delivery = _lock_due(delivery_id)
+            if delivery is None:
+                return
+            _handlers[delivery.event.kind][delivery.handler](delivery.event)
             delivery.status, delivery.done_at, delivery.error = Delivery.Status.DONE, at, ""
-        delivery.save(update_fields=["status", "done_at", "error", "next_attempt_at"])
+            delivery.save(update_fields=["status", "done_at", "error"])
+    except Exception as error:  # the commit itself may refuse too: a deferred constraint is checked only there
+        _failed(delivery_id, error, at)
 
 
 def retry(delivery_id: int, *, at: datetime) -> Delivery:
@@ -142,8 +139,19 @@ def retry(delivery_id: int, *, at: datetime) -> Delivery:
     return delivery
 
 
-def _failed(delivery: Delivery, error: Exception, at: datetime) -> None:
-    delivery.error = f"{type(error).__name__}: {error}"[:2000]
-    delivery.next_attempt_at = at + sweeps.back_off(delivery.attempts - 1, *BACK_OFF)
-    if delivery.attempts >= PARK_AFTER:
-        delivery.status = Delivery.Status.PARKED
+def _lock_due(delivery_id: int) -> Delivery | None:
+    due = Delivery.objects.filter(pk=delivery_id, status=Delivery.Status.DUE)
+    return due.select_for_update(of=("self",)).select_related("event").first()
+
+
+def _failed(delivery_id: int, error: Exception, at: datetime) -> None:
+    with transaction.atomic():
+        delivery = _lock_due(delivery_id)
+        if delivery is None:
+            return
+        log.error("event %s: %s failed", delivery.event_id, delivery.handler, exc_info=error)
+        delivery.error = f"{type(error).__name__}: {error}"[:2000].replace("\0", "")
+        delivery.next_attempt_at = at + sweeps.back_off(delivery.attempts - 1, *BACK_OFF)
+        if delivery.attempts >= PARK_AFTER:
+            delivery.status = Delivery.Status.PARKED
+        delivery.save(update_fields=["status", "error", "next_attempt_at"])

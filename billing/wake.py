@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-QUIET_SECONDS = 5.0  # after a broker did not take a wake-up, pages stop waiting for it this long
+QUIET_SECONDS = 15.0  # after a broker did not take a wake-up, pages stop waiting for it this long
 
 _quiet_until = 0.0
 
@@ -26,7 +27,11 @@ def now(task: str) -> None:
     if time.monotonic() < _quiet_until:
         return
     try:
-        current_app.send_task(task, retry=False, expires=60)
+        connections: Any = current_app.pool
+        with connections.acquire(block=True, timeout=1) as connection:
+            # Left to itself, sending tries to connect for six seconds.
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=1)
+            current_app.send_task(task, connection=connection, retry=False, expires=60)
     except Exception as error:  # whatever the broker's client raises, the sweep will do the work
         _quiet_until = time.monotonic() + QUIET_SECONDS
         log.warning("could not wake %s: %s", task, error)
