@@ -17,6 +17,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts import people
 from accounts.models import User
@@ -42,6 +43,10 @@ class ConfirmedFilter(admin.SimpleListFilter):
         if self.value() in ("yes", "no"):
             return queryset.filter(email_confirmed_at__isnull=self.value() == "no")
         return queryset
+
+
+# simplejwt's lists of tokens: live secrets, and nothing that staff could do with them.
+admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
 @admin.register(User)

@@ -232,9 +232,9 @@ def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
         payment.card = f"{outcome.card.brand} {outcome.card.mask}".strip()[:60]
     if outcome.raw:
         payment.raw = dict(outcome.raw)
-    if payment.is_live or outcome.status == Status.SUCCEEDED:
-        payment.parked = ""
     closed = outcome.absent or outcome.status in (Status.FAILED, Status.CANCELLED)
+    if outcome.status == Status.SUCCEEDED or (payment.is_live and closed):
+        payment.parked = ""  # a mismatch stays marked until the payment is final: "pending" explains nothing
     if not payment.is_live and closed:
         payment.next_check_at = None
     elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):

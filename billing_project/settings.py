@@ -98,7 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-# Who of the staff may do what: Django groups, put to this table by every migrate (accounts.roles). To look at everything
+# Who of the staff may do what: Django groups, set to this table by every migrate (accounts.roles). To look at all
 # of a customer is one thing, to move money another; marketing sets plans and prices and sees nobody's money.
 STAFF_ROLES = {
     "support": [

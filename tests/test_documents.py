@@ -27,7 +27,9 @@ def test_a_document_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     assert document.read_text() == "no marks"
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", *["docs/" + p.name for p in (ROOT / "docs").glob("*.md")]])
+@pytest.mark.parametrize(
+    "name", ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", *["docs/" + p.name for p in (ROOT / "docs").glob("*.md")]]
+)
 def test_every_file_that_a_document_points_to_is_there(name: str) -> None:
     text = (ROOT / name).read_text()
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):

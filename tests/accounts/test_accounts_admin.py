@@ -1,7 +1,5 @@
 """M5, M14: staff find a person, see what every app knows of them, and cannot raise their own rank."""
 
-import uuid
-
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -50,7 +48,9 @@ def test_m5_a_person_is_found_by_the_whole_id_in_any_spelling(client, root, anna
     assert found(client, f" {anna.pk} ") == found(client, anna.pk.hex.upper()) == [anna.email]
 
 
-@pytest.mark.parametrize("text", [str(uuid.uuid4()), "no-such", "7c9d3f0e-5b7a", "%", "\\", "'", "\x00", "é" * 500])
+@pytest.mark.parametrize(
+    "text", ["8c9d3f0e-5b7a-4c1d-9e2f-0a1b2c3d4e5f", "no-such", "7c9d3f0e-5b7a", "%", "\\", "'", "\x00", "é" * 500]
+)
 def test_m5_a_search_for_nothing_we_know_is_an_empty_list(client, root, anna, text):
     client.force_login(root)
 

@@ -5,68 +5,19 @@ A test class gives the fixtures `acquirer` and `impatient` (the same with a shor
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Protocol
 from uuid import uuid4
 
 import pytest
 from moneyed import Money
 
-from acquiring.base import Acquirer, BadCallback
-from acquiring.types import Charge, Decline, Notice, Outcome, RefundOrder, Status, Subject
-
-PRICE = Money("299.00", "RUB")
-
-
-class FarSide(Protocol):
-    """The acquirer and its customers, as a test moves them."""
-
-    secrets: tuple[str, ...]  # must appear in no log and no raw answer
-
-    def pay(self, outcome: Outcome, decline: str = "") -> None:
-        """A customer pays on the page that `outcome` leads to, or is declined with a reason of this group."""
-
-    def trouble(self, name: str, count: int = 1) -> None:
-        """`timeout_before`, `timeout_after`, `error_after`, `refuse` the next requests, or `calm`."""
-
-    def moved(self) -> list[tuple[str, str, int]]:
-        """(kind, our id, minor units) of every charge and refund that succeeded, in order."""
-
-    def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
-        """The callback with this number from 0: its kind (part of the address), headers and body."""
+from acquiring.types import Decline, Status, Subject
+from tests.acquiring.far import PRICE, charge, refund
+from tests.acquiring.news import News
 
 
-def charge(**changes: object) -> Charge:
-    """An order for a month of films, of a customer who is present."""
-    base = Charge(str(uuid4()), PRICE, "Films, one month", "customer-1", "ann@example.org", "https://shop.example/back")
-    return replace(base, **changes)
-
-
-def refund(paid: Outcome, amount: Money = PRICE) -> RefundOrder:
-    return RefundOrder(str(uuid4()), paid.our_id, paid.reference, amount, "changed my mind")
-
-
-class AcquirerContract:
+class AcquirerContract(News):
     """The shared tests."""
-
-    @pytest.fixture
-    def paid(self, acquirer: Acquirer, far: FarSide) -> Outcome:
-        return self.pay(acquirer, far)
-
-    def pay(self, acquirer: Acquirer, far: FarSide, decline: str = "", **changes: object) -> Outcome:
-        """Opens a page, pays on it and asks for the truth."""
-        opened = acquirer.checkout(charge(**changes))
-        far.pay(opened, decline)
-        return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference)
-
-    def token(self, acquirer: Acquirer, far: FarSide) -> str:
-        card = self.pay(acquirer, far, save_card=True).card
-        assert card is not None
-        assert card.token
-        return card.token
 
     # --- The page -------------------------------------------------------------------------------------------------
 
@@ -273,75 +224,3 @@ class AcquirerContract:
         held = self.pay(acquirer, far, capture=False)
         assert acquirer.void(held.our_id, held.reference).status is Status.CANCELLED
         assert far.moved() == []
-
-    # --- Statement ------------------------------------------------------------------------------------------------
-
-    def test_a_statement_lists_charges_and_refunds_of_its_day(self, acquirer, far, paid):
-        order = refund(paid, Money("100.00", "RUB"))
-        acquirer.refund(order)
-        today = datetime.now(UTC).date()
-        lines = {line.outcome.our_id: line for line in acquirer.statement(today)}
-        assert lines[paid.our_id].subject is Subject.PAYMENT
-        assert lines[paid.our_id].outcome.amount == PRICE
-        assert lines[order.our_id].payment_reference == paid.reference
-        assert list(acquirer.statement(today.replace(year=2001, day=1))) == []
-
-    # --- Callbacks ------------------------------------------------------------------------------------------------
-
-    def test_a_true_callback_is_read(self, acquirer, far, paid):
-        notice = self.read(acquirer, far.callback(0))
-        assert notice.trusted
-        assert notice.subject is Subject.PAYMENT
-        assert notice.kind
-        assert (notice.outcome.status, notice.outcome.our_id) == (Status.SUCCEEDED, paid.our_id)
-        assert (notice.outcome.amount, notice.outcome.reference) == (PRICE, paid.reference)
-
-    def test_a_callback_of_a_refund_is_read(self, acquirer, far, paid):
-        order = refund(paid, Money("100.00", "RUB"))
-        acquirer.refund(order)
-        notice = self.read(acquirer, far.callback(1))
-        assert (notice.subject, notice.outcome.our_id) == (Subject.REFUND, order.our_id)
-        assert (notice.outcome.status, notice.outcome.amount) == (Status.SUCCEEDED, Money("100.00", "RUB"))
-
-    def test_the_same_callback_twice_has_one_key_and_two_callbacks_have_two(self, acquirer, far, paid):
-        acquirer.refund(refund(paid))
-        keys = [self.read(acquirer, far.callback(number)).dedupe_key for number in (0, 0, 1)]
-        assert keys[0] == keys[1] != keys[2]
-
-    @pytest.mark.parametrize(
-        "forge",
-        [
-            lambda headers, body: (headers, body.replace(b"29900", b"29901")),
-            lambda headers, body: ({}, body),
-            lambda headers, body: (dict.fromkeys(headers, ""), body),
-            lambda headers, body: (dict.fromkeys(headers, "é\x00="), body),
-            lambda headers, body: (headers, b""),
-            lambda headers, body: (headers, body + b" "),
-            lambda headers, body: (headers, b"x" * 10_000_000),
-        ],
-        ids=["changed", "unsigned", "empty", "nonsense", "no body", "longer", "huge"],
-    )
-    def test_a_forged_callback_is_not_believed(self, acquirer, far, paid, forge: Callable):
-        kind, headers, body = far.callback(0)
-        with pytest.raises(BadCallback):
-            acquirer.parse(kind, *forge(headers, body))
-
-    def test_the_reply_tells_the_acquirer_whether_to_try_again(self, acquirer):
-        assert acquirer.reply(None, accepted=True).status == 200
-        assert acquirer.reply(None, accepted=False).status >= 400
-
-    def read(self, acquirer: Acquirer, callback: tuple[str, dict[str, str], bytes]) -> Notice:
-        return acquirer.parse(*callback)
-
-    # --- Secrets --------------------------------------------------------------------------------------------------
-
-    def test_no_secret_is_ever_logged_or_kept(self, acquirer, far, caplog):
-        caplog.set_level(logging.DEBUG)
-        token = self.token(acquirer, far)
-        outcomes = [acquirer.charge(charge(token=token)), acquirer.checkout(charge(save_card=True))]
-        outcomes += [self.pay(acquirer, far, save_card=True), self.read(acquirer, far.callback(0)).outcome]
-        written = caplog.text + "".join(str(outcome.raw) + repr(outcome) for outcome in outcomes) + repr(vars(acquirer))
-        written = written.replace(repr(vars(acquirer)), "")  # an object's insides are not written anywhere
-        for secret in (token, "4242424242424242", "ann@example.org", *far.secrets):
-            assert secret not in written
-        assert caplog.text

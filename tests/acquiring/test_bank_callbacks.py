@@ -10,7 +10,7 @@ from acquiring.bank.callbacks import sign
 from acquiring.base import BadCallback
 from acquiring.types import Status
 from tests.acquiring.conftest import sandbox
-from tests.acquiring.contract import charge, refund
+from tests.acquiring.far import charge, refund
 from tests.acquiring.wire import Wire
 from tests.local_bank import LocalBank, eventually
 

@@ -11,7 +11,7 @@ import requests
 
 from acquiring.bank.faults import BadFault, Faults
 from acquiring.types import Decline, Status, Subject
-from tests.acquiring.contract import charge, refund
+from tests.acquiring.far import charge, refund
 from tests.acquiring.wire import Wire
 from tests.local_bank import LocalBank, eventually
 

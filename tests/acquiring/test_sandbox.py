@@ -13,7 +13,8 @@ from acquiring.base import BadCallback
 from acquiring.http import Response
 from acquiring.reading import Malformed, minor, money
 from acquiring.types import Decline, Outcome, Status, Subject
-from tests.acquiring.contract import AcquirerContract, charge
+from tests.acquiring.contract import AcquirerContract
+from tests.acquiring.far import charge
 from tests.acquiring.shop import Shop
 from tests.acquiring.test_http import answering, server
 from tests.local_bank import LocalBank

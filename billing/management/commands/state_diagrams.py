@@ -1,4 +1,4 @@
-"""`manage.py state_diagrams`: the state machines as Mermaid, from the code; `--write FILE` puts them into a document."""
+"""`manage.py state_diagrams`: the state machines as Mermaid, from the code; `--write FILE` puts them into a text."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from accounts.models import User
 from subscriptions.models import Plan, Price
 
 PLANS = (  # code, name, months, kopecks, description
-    ("month", "One month", 1, 29_900, "Every film, for a month at a time."),
-    ("quarter", "Three months", 3, 79_900, "A season of films."),
-    ("half-year", "Six months", 6, 149_900, "From the first snow to the last."),
-    ("year", "One year", 12, 269_900, "All year, at the best price."),
+    ("month", "Monthly", 1, 29_900, "Every film, for a month at a time."),
+    ("quarter", "Quarterly", 3, 79_900, "A season of films."),
+    ("half-year", "Half-yearly", 6, 149_900, "From the first snow to the last."),
+    ("year", "Yearly", 12, 269_900, "All year, at the best price."),
 )
 PEOPLE = (("admin@example.com", "admin", "Ada Admin"), ("viewer@example.com", "viewer", "Vera Viewer"))
 
