@@ -233,8 +233,9 @@ def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     if outcome.raw:
         payment.raw = dict(outcome.raw)
     closed = outcome.absent or outcome.status in (Status.FAILED, Status.CANCELLED)
-    if outcome.status == Status.SUCCEEDED or (payment.is_live and closed):
-        payment.parked = ""  # a mismatch stays marked until the payment is final: "pending" explains nothing
+    explained = closed or outcome.status == Status.AUTHORIZED
+    if outcome.status == Status.SUCCEEDED or (payment.is_live and explained):
+        payment.parked = ""  # a mismatch stays marked meanwhile: "pending" explains nothing
     if not payment.is_live and closed:
         payment.next_check_at = None
     elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):
