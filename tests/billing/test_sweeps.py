@@ -1,0 +1,146 @@
+"""Sweeps: what is due is found, taken by one process at a time, and one row's trouble is nobody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from billing import callbacks, checkouts, payments, refunds, sweeps
+from billing.models import Callback, Payment
+from tests.billing.desk import AT, DAY, HOUR, MINUTE, SECOND, Died, fresh, give_back, paid, start, together
+from tests.fake_acquirer import FakeAcquirer, Fault
+
+pytestmark = pytest.mark.django_db
+
+
+def notice(due: Any = AT, key: str = "") -> Callback:
+    return Callback.objects.create(
+        acquirer="fake", dedupe_key=key or str(Callback.objects.count()), body="{}", next_attempt_at=due, received_at=AT
+    )
+
+
+def claim(limit: int = 10, at: Any = AT) -> list[int]:
+    return sweeps.claim(
+        Callback.objects.filter(status="received"),
+        "next_attempt_at",
+        at=at,
+        lease=MINUTE,
+        limit=limit,
+        counter="attempts",
+    )
+
+
+def test_what_is_due_is_taken_oldest_first_and_counted() -> None:
+    late, later, now_due, not_yet = notice(AT - DAY), notice(AT - HOUR), notice(AT), notice(AT + SECOND)
+    assert claim(limit=2) == [late.pk, later.pk]
+    assert claim() == [now_due.pk]
+    assert [fresh(row).attempts for row in (late, now_due, not_yet)] == [1, 1, 0]
+
+
+def test_a_row_in_hand_is_left_alone_until_its_lease_is_over() -> None:
+    row = notice()
+    assert claim() == [row.pk]
+    assert claim(at=AT + MINUTE - SECOND) == []
+    assert claim(at=AT + MINUTE) == [row.pk]  # whoever had it has died
+
+
+def test_a_missed_day_is_caught_up() -> None:
+    rows = [notice(AT - n * HOUR) for n in range(24)]
+    assert len(claim(limit=100)) == len(rows)
+
+
+def test_a_counter_at_its_end_stops_nobody(acquirer: FakeAcquirer) -> None:
+    """A column of two bytes overflowed after 45 days of a check every two minutes, and took every other row along."""
+    payment, other = start(), start()
+    Payment.objects.filter(pk=payment.pk).update(checks=32_767)
+    for _ in range(3):
+        assert payments.poll_due(at=AT + DAY) in (0, 2)
+    assert fresh(other).checks == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_that_another_connection_holds_are_passed_over() -> None:
+    rows = [notice() for _ in range(4)]
+    with transaction.atomic():
+        held = list(Callback.objects.select_for_update().filter(pk__in=[rows[0].pk, rows[2].pk]))
+        (taken,) = together(1, lambda _: claim())
+        assert taken == [rows[1].pk, rows[3].pk]
+        assert len(held) == 2
+    assert claim() == [rows[0].pk, rows[2].pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_sweeps_at_once_take_every_row_once() -> None:
+    rows = {notice().pk for _ in range(60)}
+    taken = [pk for part in together(8, lambda _: claim(limit=10) + claim(limit=10)) for pk in part]
+    taken += claim(limit=60)
+    assert sorted(taken) == sorted(rows)
+    assert set(Callback.objects.values_list("attempts", flat=True)) == {1}
+
+
+def test_a_row_that_fails_does_not_stop_the_others() -> None:
+    done = []
+
+    def verb(row: int) -> None:
+        if row == 2:
+            raise ValueError("trouble")
+        done.append(row)
+
+    def worse(row: int, error: Exception) -> None:
+        raise RuntimeError("and more trouble")
+
+    assert sweeps.each([1, 2, 3], verb, worse) == 2
+    assert done == [1, 3]
+
+
+def test_a_process_that_dies_leaves_the_rest_to_the_next_sweep(acquirer: FakeAcquirer) -> None:
+    rows = [start(), start(), start()]
+    acquirer.program("fetch", Died())
+    with pytest.raises(Died):
+        payments.poll_due(at=AT + MINUTE)
+    for row in rows:
+        acquirer.pay(row.pk)
+    assert payments.poll_due(at=AT + MINUTE) == 0
+    payments.poll_due(at=AT + MINUTE + payments.LEASE)
+    assert {fresh(row).status for row in rows} == {"succeeded"}
+
+
+def test_an_earlier_row_that_is_unpaid_or_broken_leaves_the_later_ones_right(acquirer: FakeAcquirer) -> None:
+    unpaid, broken, good = start(), start(), start()
+    acquirer.pay(good.pk)
+    Payment.objects.filter(pk=broken.pk).update(acquirer="gone")
+    payments.poll_due(at=AT + MINUTE)
+    assert [fresh(row).status for row in (unpaid, broken, good)] == ["pending", "pending", "succeeded"]
+
+
+def test_a_refund_that_cannot_be_asked_about_is_set_back_and_shown_to_staff(acquirer: FakeAcquirer) -> None:
+    acquirer.program("refund", Fault.PENDING)
+    payment = paid(acquirer)
+    refund = give_back(payment)
+    Payment.objects.filter(pk=payment.pk).update(acquirer="gone")
+    tries = sum(refunds.poll_due(at=AT + n * MINUTE) for n in range(300))
+    assert "cannot be asked" in fresh(refund).parked
+    assert tries < 12
+    Payment.objects.filter(pk=payment.pk).update(acquirer="fake")
+    refunds.check(refund.pk, at=AT + DAY)
+    assert fresh(refund).parked == ""
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [payments.poll_due, refunds.poll_due, callbacks.process_due, checkouts.close_due],
+    ids=lambda s: s.__module__,
+)
+def test_with_nothing_due_a_sweep_does_nothing(sweep: Any, acquirer: FakeAcquirer) -> None:
+    give_back(paid(acquirer))
+    calls = len(acquirer.calls)
+    assert sweep(at=AT + 30 * DAY) == 0
+    assert len(acquirer.calls) == calls
+
+
+def test_back_off_takes_the_steps_in_turn_and_stays_at_the_last() -> None:
+    assert [sweeps.back_off(n, SECOND, MINUTE, HOUR) for n in (-1, 0, 1, 2, 3, 99)] == [
+        SECOND, SECOND, MINUTE, HOUR, HOUR, HOUR,
+    ]  # fmt: skip
