@@ -31,7 +31,7 @@ def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
 def days_used(anchor: datetime, at: datetime, zone: tzinfo) -> int:
     """How many days counted from `anchor` had begun before `at`, by the wall clock of `zone`.
 
-    A day begins at the anchor's time of day. So the day of a daylight-saving change is one day, though it has 23 or 25 hours.
+    A day begins at the anchor's time of day; that of a daylight-saving change is one day, though of 23 or 25 hours.
     """
     if at <= anchor:
         return 0

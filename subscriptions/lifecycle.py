@@ -248,8 +248,10 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
 
 
 def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:
-    """Whether a waiting subscription is for this price, and its invoice over the figure of now."""
-    return waiting.price_id == offer.price.pk and first_invoice(waiting).money == offer.quote.total
+    """Whether a waiting subscription is for this price, and its term and its invoice those of now."""
+    period = waiting.periods.select_related("invoice").get(number=1)
+    waits_for, offered = (period.months, period.paid), (offer.plan.months, offer.quote.total)
+    return waiting.price_id == offer.price.pk and waits_for == offered
 
 
 def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscription:

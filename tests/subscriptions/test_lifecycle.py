@@ -11,7 +11,7 @@ from billing import checkouts, events, invoices, payments
 from billing.errors import Conflict, Forbidden, NotFound, Refused
 from billing.models import Delivery, Event, Invoice, Payment
 from subscriptions import cancellation, lifecycle
-from subscriptions.models import Period, Price, Subscription
+from subscriptions.models import Period, Plan, Price, Subscription
 from tests.fake_acquirer import FakeAcquirer, Fault
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, paid, rub, told
 from tests.things import plan, viewer
@@ -109,6 +109,15 @@ def test_P12_a_price_changed_in_place_never_charges_the_old_figure(bank: FakeAcq
     second = chosen("month", MORNING + SECOND, user, expected_total=rub(199))
     assert second.payment.money == rub(199)
     assert Payment.objects.get(pk=first.payment.pk).status == "cancelled"
+
+
+def test_P12_a_plan_whose_months_were_changed_never_sells_the_old_term(bank: FakeAcquirer) -> None:
+    user = viewer()
+    chosen("year", MORNING, user)
+    Plan.objects.filter(code="year").update(months=24)
+    assert bought(bank, "year", MORNING + SECOND, user, expected_total=rub(2699)).valid_till == at(
+        "2028-01-31T12:00:01"
+    )
 
 
 def test_P12_a_new_price_closes_the_page_with_the_old_one(bank: FakeAcquirer) -> None:

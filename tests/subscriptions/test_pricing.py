@@ -24,7 +24,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 12, 31), timezones=s
 
 
 def at(text: str, zone: ZoneInfo = MOSCOW) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=zone)
+    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
 
 
 def term(starts_at: datetime, months: int = 12, kopecks: int = 269_900, **more: Any) -> pricing.Term:
