@@ -129,6 +129,16 @@ def test_M12_a_signed_callback_that_is_garbled_is_not_kept(
     assert books() == before
 
 
+@pytest.mark.parametrize("event", ["e" * 121, "a\0b"])
+def test_M12_a_signed_callback_that_the_database_cannot_hold_is_refused_and_logged(
+    acquirer: FakeAcquirer, waiting: dict[str, str], caplog: pytest.LogCaptureFixture, event: str
+) -> None:
+    before = books()
+    answer = tell(acquirer, waiting["payment"], event=event)
+    assert (answer.status_code, answer.data["code"]) == (400, "bad_callback")
+    assert "cannot be kept" in caplog.text and books() == before
+
+
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 300 * 1024, 3 * 1024 * 1024])
 def test_M12_an_oversized_callback_is_not_read(acquirer: FakeAcquirer, waiting: dict[str, str], size: int) -> None:
     before = books()
