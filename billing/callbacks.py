@@ -12,7 +12,7 @@ from django.db import transaction
 from acquiring import registry
 from acquiring.base import BadCallback
 from acquiring.types import Notice, Reply, Subject
-from billing import payments, refunds, settlement, sweeps, wake
+from billing import outcomes, payments, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Payment, Refund
 
@@ -98,6 +98,7 @@ def _write_down(callback: Callback) -> Callback:
         stored = Callback.objects.select_for_update().get(pk=callback.pk)
         if stored.status == Callback.Status.PROCESSED:
             return stored
+        callback.note = outcomes.storable(callback.note)
         callback.save(
             update_fields=["status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id"],
         )

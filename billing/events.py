@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from billing import sweeps, wake
+from billing import outcomes, sweeps, wake
 from billing.context import request_id
 from billing.models import Delivery, Event
 from billing.models.state import StatefulModel
@@ -150,7 +150,7 @@ def _failed(delivery_id: int, error: Exception, at: datetime) -> None:
         if delivery is None:
             return
         log.error("event %s: %s failed", delivery.event_id, delivery.handler, exc_info=error)
-        delivery.error = f"{type(error).__name__}: {error}"[:2000].replace("\0", "")
+        delivery.error = outcomes.storable(f"{type(error).__name__}: {error}"[:2000])
         delivery.next_attempt_at = at + sweeps.back_off(delivery.attempts - 1, *BACK_OFF)
         if delivery.attempts >= PARK_AFTER:
             delivery.status = Delivery.Status.PARKED

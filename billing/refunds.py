@@ -11,7 +11,7 @@ from moneyed import Money
 
 from acquiring import registry
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import events, invoices, ledger, money, sweeps, wake
+from billing import events, invoices, ledger, money, outcomes, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Payment, Refund
 
@@ -128,6 +128,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 
     The second time changes nothing. A figure that is not ours parks the refund and changes nothing else.
     """
+    outcome = outcomes.kept(outcome)
     with transaction.atomic():
         payment = lock_payment(Refund.objects.values_list("payment_id", flat=True).get(pk=refund_id))
         refund = Refund.objects.select_for_update().get(pk=refund_id)

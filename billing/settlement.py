@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, transaction
 
 from acquiring.types import Card, Decline, Outcome, Status
-from billing import events, invoices, ledger, money, refunds, sweeps, wake
+from billing import events, invoices, ledger, money, outcomes, refunds, sweeps, wake
 from billing.models import Invoice, Payment, PaymentMethod
 from billing.models.fields import digest
 
@@ -40,6 +40,7 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) 
     A figure or an id that is not ours parks the payment with the reason and changes nothing else. A capture that
     nobody owed is booked to suspense and refunded by itself.
     """
+    outcome = outcomes.kept(outcome)
     with transaction.atomic():
         payment = refunds.lock_payment(payment_id)
         if payment.status == Payment.Status.SUCCEEDED:
@@ -169,7 +170,7 @@ def _keep_card(payment: Payment, card: Card, *, at: datetime) -> None:
     try:
         with transaction.atomic():
             save_card(payment.user_id, payment.acquirer, card, at=at)
-    except DatabaseError:  # a card that cannot be kept must not keep the money out of the books
+    except (DatabaseError, ValueError):  # a card that cannot be kept must not keep the money out of the books
         log.exception("the card of payment %s cannot be kept", payment.pk)
 
 
@@ -229,7 +230,7 @@ def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     payment.acquirer_payment_id = payment.acquirer_payment_id or outcome.reference
     payment.redirect_url = outcome.redirect_url or payment.redirect_url
     if outcome.card:
-        payment.card = f"{outcome.card.brand} {outcome.card.mask}".strip()[:60]
+        payment.card = outcomes.storable(f"{outcome.card.brand} {outcome.card.mask}".strip()[:60])
     if outcome.raw:
         payment.raw = dict(outcome.raw)
     closed = outcome.absent or outcome.status in (Status.FAILED, Status.CANCELLED)

@@ -11,6 +11,8 @@ from django.db import transaction
 from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Least
 
+from billing.outcomes import storable
+
 log = logging.getLogger(__name__)
 
 MANY = 30_000  # counters stop here: one that overflowed its column would stop the sweep for every row
@@ -67,7 +69,7 @@ def set_back(model: type[Model], pk: Any, error: Exception, steps: Sequence[time
             return
         row.next_check_at = at + back_off(row.checks, *steps)
         if row.checks >= PARK_AFTER:
-            row.parked = f"The acquirer cannot be asked: {type(error).__name__}: {error}"[:2000]
+            row.parked = storable(f"The acquirer cannot be asked: {type(error).__name__}: {error}"[:2000])
         row.save(update_fields=["next_check_at", "parked", "updated_at"])
 
 

@@ -136,6 +136,16 @@ def test_M13_a_refund_on_its_way_is_asked_about_until_it_is_made(acquirer: FakeA
     audit(acquirer)
 
 
+def test_odd_characters_do_not_keep_a_refund_out_of_the_books(acquirer: FakeAcquirer) -> None:
+    acquirer.program(
+        "refund", replace(REFUSED, status=Status.UNKNOWN, decline=None, message="\0", raw={"\ud800": "\0"})
+    )
+    refund = give_back(paid(acquirer))
+    assert refund.status == "unknown"
+    pass_time(MINUTE)
+    audit(acquirer)
+
+
 def test_M2_a_refused_refund_makes_room_for_another_and_is_shown_to_staff(acquirer: FakeAcquirer) -> None:
     payment = paid(acquirer)
     acquirer.program("refund", REFUSED)

@@ -12,7 +12,7 @@ from moneyed import Money
 from acquiring.types import Card, Outcome, Status
 from billing import invoices, ledger, payments, settlement
 from billing.models import Event, Invoice, Payment, PaymentMethod, Refund, Transfer
-from tests.billing.desk import AT, DAY, HOUR, MINUTE, PRICE, audit, bill, fresh, paid, pass_time, start, told
+from tests.billing.desk import AT, DAY, HOUR, MINUTE, PRICE, audit, bill, fresh, give_back, paid, pass_time, start, told
 from tests.fake_acquirer import CARD, FakeAcquirer, Fault
 
 pytestmark = pytest.mark.django_db
@@ -207,14 +207,27 @@ def test_a_silence_of_days_is_shown_to_staff_and_the_answer_ends_it(acquirer: Fa
 
 @pytest.mark.parametrize(
     "card",
-    [replace(CARD, exp_month=0), replace(CARD, mask="•" * 99), replace(CARD, brand="B" * 99)],
-    ids=["no such month", "long mask", "long brand"],
+    [replace(CARD, exp_month=0), replace(CARD, mask="•" * 99), replace(CARD, brand="B" * 99), replace(CARD, mask="\0")],
+    ids=["no such month", "long mask", "long brand", "NUL"],
 )
 def test_a_card_that_cannot_be_kept_does_not_keep_the_money_out_of_the_books(
     acquirer: FakeAcquirer, card: Card
 ) -> None:
     payment = start(save_card=True)
     assert say(payment, acquirer.pay(payment.pk, card)).status == "succeeded"
+    audit(acquirer)
+
+
+@pytest.mark.parametrize(
+    "nasty", ["a\0b", "\ud800", float("nan"), [{"\0": "\0"}]], ids=["NUL", "surrogate", "NaN", "deep"]
+)
+def test_odd_characters_do_not_keep_the_money_out_of_the_books(acquirer: FakeAcquirer, nasty: Any) -> None:
+    payment = start()
+    truth = acquirer.pay(payment.pk)
+    say(payment, Status.FAILED, message=str(nasty), code=str(nasty), raw={"name": nasty})
+    assert say(payment, truth, message=str(nasty), raw={"name": nasty}).status == "succeeded"
+    refund = give_back(payment)
+    assert refund.status == "succeeded"
     audit(acquirer)
 
 

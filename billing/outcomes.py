@@ -1,0 +1,31 @@
+"""What an acquirer said, made fit to be kept: odd characters in a name must not keep money out of the books."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from acquiring.types import Outcome
+
+
+def kept(outcome: Outcome) -> Outcome:
+    """The outcome with texts that PostgreSQL can store."""
+    texts = {name: storable(getattr(outcome, name)) for name in ("reference", "redirect_url", "code", "message", "raw")}
+    return replace(outcome, **texts)
+
+
+def storable(value: Any) -> Any:
+    """Text or JSON without what PostgreSQL refuses: NUL, lone surrogates, and numbers that are none."""
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        case Mapping():
+            return {storable(key): storable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [storable(each) for each in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+        case _:
+            return value
