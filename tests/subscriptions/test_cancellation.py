@@ -120,6 +120,7 @@ def test_M8_cancelling_twice_gives_back_once(bank: FakeAcquirer) -> None:
     with refused("not_cancellable"):
         cancel(sold, MORNING + HOUR + SECOND)
     assert Refund.objects.count() == len(bank.called("refund")) == 1
+    assert Refund.objects.get().request_key == f"cancel:{sold.pk}"  # unique: the second guard, and how pages find it
 
 
 def test_M8_cancelling_in_the_grace_ends_access_and_says_so(bank: FakeAcquirer) -> None:
