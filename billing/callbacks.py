@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import uuid
 from collections.abc import Mapping
@@ -42,9 +43,9 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
     with transaction.atomic():
         _, new = Callback.objects.get_or_create(
             acquirer=acquirer,
-            dedupe_key=notice.dedupe_key,
+            dedupe_key=_short(notice.dedupe_key),
             defaults={
-                "kind": notice.kind,
+                "kind": notice.kind.replace("\x00", "")[:60],
                 "headers": {k: v for k, v in headers.items() if k not in PRIVATE_HEADERS} | {":kind": kind},
                 "body": body.decode(),
                 "next_attempt_at": at,
@@ -111,6 +112,12 @@ def retry(callback_id: int, *, at: datetime) -> Callback:
         status=Callback.Status.RECEIVED, attempts=1, next_attempt_at=at
     )
     return process(callback_id, at=at)
+
+
+def _short(key: str) -> str:
+    """A key that fits its column, whatever the acquirer puts into it; two stay two."""
+    fits = len(key) <= 120 and key.isprintable()
+    return key if fits else hashlib.sha256(key.encode(errors="backslashreplace")).hexdigest()
 
 
 def _act(callback: Callback, notice: Notice, at: datetime) -> str:

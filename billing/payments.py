@@ -61,6 +61,21 @@ def start(
     return submit(payment.pk, at=at, first=True)
 
 
+def choose(acquirer: str, currency: str) -> str:
+    """The name of the acquirer for a new payment in `currency`: the one asked for, else the default.
+
+    Raises Invalid `unknown_acquirer`, `currency_not_supported`.
+    """
+    name = acquirer or registry.default()
+    try:
+        capabilities = registry.get(name).capabilities
+    except registry.UnknownAcquirer:
+        raise Invalid("There is no such acquirer.", "unknown_acquirer") from None
+    if currency not in capabilities.currencies:
+        raise Invalid(f"{name} does not take {currency}.", "currency_not_supported")
+    return name
+
+
 def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payment:
     """Sends a live payment to its acquirer (again: its id makes it one) and applies the answer.
 
@@ -168,13 +183,7 @@ def _create(
         if method is None:
             raise NotFound("There is no such card.", "card_not_found")
         acquirer = method.acquirer
-    acquirer = acquirer or registry.default()
-    try:
-        capabilities = registry.get(acquirer).capabilities
-    except registry.UnknownAcquirer:
-        raise Invalid("There is no such acquirer.", "unknown_acquirer") from None
-    if invoice.currency not in capabilities.currencies:
-        raise Invalid(f"{acquirer} does not take {invoice.currency}.", "currency_not_supported")
+    acquirer = choose(acquirer, invoice.currency)
     payment = Payment(
         invoice=invoice,
         user_id=invoice.user_id,
@@ -182,11 +191,13 @@ def _create(
         currency=invoice.currency,
         acquirer=acquirer,
         method=method,
-        save_card=save_card and capabilities.saved_cards,
+        save_card=save_card and registry.get(acquirer).capabilities.saved_cards,
         next_check_at=at + LEASE,  # the process that goes on to call may die
         created_at=at,
     )
     payment.return_url = return_url.replace("{payment}", str(payment.pk))
+    if len(payment.return_url) > 500:
+        raise Invalid("The address to return to is longer than 500 characters.", "bad_return_url")
     payment.save(force_insert=True)
     return payment
 

@@ -15,7 +15,7 @@ from smtplib import SMTPNotSupportedError, SMTPRecipientsRefused, SMTPResponseEx
 from socket import gaierror
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
 
@@ -104,7 +104,7 @@ def _hand_over(message: Message, at: datetime) -> None:
         to=[message.recipient],
         headers={"Message-ID": f"<{message.pk}@boxoffice>"},  # the same on every try: mail programs show it once
     )
-    connection = mail.get_connection()
+    mail.connection = connection = get_connection()
     handing = False
     try:
         mail.message()  # one that cannot be written never reaches the server

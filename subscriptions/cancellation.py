@@ -54,6 +54,8 @@ def cancel(
     is closed instead. Raises NotFound; Conflict `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
     if _is_pending(subscription_id):
+        if expected_refund is not None and expected_refund.amount != 0:
+            raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
         return _close(subscription_id, actor=actor, at=at, reason=reason)
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
@@ -76,7 +78,7 @@ def cancel(
             save=["cancelled_at", "cancel_reason", "auto_renew", "valid_till", "access_until", "next_action_at"],
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
-        refund = _promise(subscription, period, seen, actor=actor, at=at, requested_by=requested_by)
+        refund = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
     if refund:
         refund = refunds.submit(refund.pk, at=at)
     return Cancelled(subscription, refund)
@@ -147,15 +149,17 @@ def _promise(
     *,
     actor: str,
     at: datetime,
+    reason: str,
     requested_by: uuid.UUID | None,
 ) -> Refund | None:
     payment = _payment(period)
     if payment is None or seen.refund.amount == 0:
         return None
+    by_staff = requested_by not in (None, subscription.user_id)
     return refunds.promise(
         refunds.lock_payment(payment.pk),
         amount=seen.refund,
-        reason="Subscription cancelled",
+        reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
         actor=actor,
         at=at,
         explanation=seen.explanation,

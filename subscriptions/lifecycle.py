@@ -54,6 +54,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
         raise Conflict(
             f"The price has changed: it is {money.spoken(total)} now.", "stale_total", total=money.plain(total)
         )
+    payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
     _make_room(user_id, offer, order.request_key, at=at)
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
@@ -93,25 +94,32 @@ def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datet
     )
 
 
+def running_out(user_id: uuid.UUID, *, at: datetime) -> Subscription | None:
+    """A customer's cancelled subscription that is paid beyond `at`: the next one begins where it ends."""
+    return (
+        Subscription.objects.filter(user_id=user_id, status=Subscription.Status.CANCELLED, valid_till__gt=at)
+        .select_related("plan", "price")
+        .order_by("-valid_till")
+        .first()
+    )
+
+
+def begins_at(running: Subscription | None, *, at: datetime) -> datetime:
+    """When a term paid at `at` begins: then, or at the end of what is `running_out`. Nobody pays a day twice."""
+    return running.valid_till if running and running.valid_till else at
+
+
 def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
     """Begins the term that a paid invoice was for. The second time changes nothing.
 
-    The term begins at `at`, or where an earlier, cancelled subscription of the same customer still runs, at its end:
-    nobody pays twice for a day.
+    The term begins where `begins_at` says.
     """
     with transaction.atomic():
         period = _period_of(invoice_id)
         if period is None or period.starts_at is not None:
             return
         subscription = period.subscription
-        earlier = (
-            Subscription.objects.filter(user_id=subscription.user_id, status=Subscription.Status.CANCELLED)
-            .exclude(pk=subscription.pk)
-            .filter(valid_till__gt=at)
-            .order_by("-valid_till")
-            .first()
-        )
-        begin = earlier.valid_till if earlier and earlier.valid_till else at
+        begin = begins_at(running_out(subscription.user_id, at=at), at=at)
         period.starts_at = begin
         period.ends_at = anniversary(begin, period.months, subscription.plan.zone)
         period.save(update_fields=["starts_at", "ends_at"])

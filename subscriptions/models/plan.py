@@ -16,7 +16,7 @@ def existing_time_zone(name: str) -> None:
     """Raises ValidationError for what is no IANA time zone."""
     try:
         zoneinfo.ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):  # of the last kind is ZoneInfoNotFoundError
         raise ValidationError(f"{name} is not a time zone, such as Europe/Moscow.") from None
 
 

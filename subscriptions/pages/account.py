@@ -18,6 +18,7 @@ from accounts.models import User
 from billing import payments
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
+from subscriptions import lifecycle
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -25,7 +26,6 @@ from subscriptions.pages.common import (
     bank_page,
     live_subscription,
     period_of,
-    running_out,
     waiting_payment,
     zone_of,
 )
@@ -67,7 +67,7 @@ def account(request: Request) -> HttpResponse:
     context = {
         "now": now,
         "live": live,
-        "ending": running_out(user, at=now),
+        "ending": lifecycle.running_out(user.pk, at=now),
         "waiting": waiting,
         "bank_page": bank_page(waiting) if waiting else "",
         "cards": PaymentMethod.objects.filter(user=user, removed_at=None).order_by("-created_at"),

@@ -15,10 +15,10 @@ from django.views.decorators.cache import never_cache
 from billing import money
 from billing.errors import Refused
 from billing.models import Payment, Refund
-from subscriptions import cancellation
+from subscriptions import cancellation, lifecycle
 from subscriptions.forms import CancelForm
 from subscriptions.models import Subscription
-from subscriptions.pages.common import Request, actor, live_subscription, running_out
+from subscriptions.pages.common import Request, actor, live_subscription
 
 
 @never_cache
@@ -104,7 +104,7 @@ def _page(
     except Refused:
         preview = None
     if subscription is None or preview is None:
-        left = {"live": live_subscription(request.user), "ending": running_out(request.user, at=now)}
+        left = {"live": live_subscription(request.user), "ending": lifecycle.running_out(request.user.pk, at=now)}
         return render(request, "subscriptions/nothing_to_cancel.html", left, status=status)
     figures = {"subscription": subscription.pk, "expected_refund": money.plain(preview.refund)}
     if form is None or "expected_refund" in form.errors:

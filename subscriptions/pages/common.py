@@ -97,16 +97,6 @@ def live_subscription(user: User) -> Subscription | None:
     return Subscription.objects.filter(user=user, status__in=Subscription.LIVE).select_related("plan", "price").first()
 
 
-def running_out(user: User, *, at: Any) -> Subscription | None:
-    """A cancelled subscription that still gives access."""
-    return (
-        Subscription.objects.filter(user=user, status=Subscription.Status.CANCELLED, valid_till__gt=at)
-        .select_related("plan", "price")
-        .order_by("-valid_till")
-        .first()
-    )
-
-
 def waiting_payment(subscription: Subscription) -> Payment | None:
     """The newest payment of the first period of a subscription that waits for it."""
     return Payment.objects.filter(invoice__in=subscription.periods.values("invoice")).order_by("-created_at").first()

@@ -28,7 +28,6 @@ from subscriptions.pages.common import (
     actor,
     live_subscription,
     return_url,
-    running_out,
     to_bank,
     waiting_payment,
 )
@@ -60,7 +59,7 @@ def plans(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     user = request.user
     live = live_subscription(user) if user.is_authenticated else None
-    ending = running_out(user, at=now) if user.is_authenticated else None
+    ending = lifecycle.running_out(user.pk, at=now) if user.is_authenticated else None
     waiting = live is not None and live.status == Subscription.Status.PENDING
     context = {
         "shelves": _shelves(now, ending),
@@ -183,15 +182,15 @@ def refund_rule(plan: Plan) -> list[str]:
 
 def _term(plan: Plan, user: User | None, now: datetime) -> Term:
     """The term as `lifecycle.activate` would begin it now."""
-    after = running_out(user, at=now) if user else None
-    begins_at = after.valid_till if after and after.valid_till else now
+    after = lifecycle.running_out(user.pk, at=now) if user else None
+    begins_at = lifecycle.begins_at(after, at=now)
     return Term(begins_at, anniversary(begins_at, plan.months, plan.zone), after)
 
 
 def _shelves(now: datetime, ending: Subscription | None) -> list[Shelf]:
     found = offers.on_sale(at=now)
     best = max((o for o in found if o.saving), key=lambda o: o.saving.percent if o.saving else 0, default=None)
-    begins_at = ending.valid_till if ending and ending.valid_till else now
+    begins_at = lifecycle.begins_at(ending, at=now)
     shelves = []
     for offer in found:
         months, total = offer.plan.months, offer.quote.total
