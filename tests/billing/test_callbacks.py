@@ -178,6 +178,17 @@ def test_a_doorbell_s_words_are_not_believed_and_the_letter_is(doorbell: FakeAcq
     audit(doorbell)
 
 
+def test_a_callback_that_was_acted_on_asks_nobody_again(doorbell: FakeAcquirer) -> None:
+    doorbell.program("refund", Fault.PENDING)
+    refund = give_back(paid(doorbell))
+    callback = ring(doorbell.callback(refund.pk, Subject.REFUND))
+    work()
+    calls = len(doorbell.calls)
+    callbacks.process(callback.pk, at=AT)
+    assert callbacks.retry(callback.pk, at=AT).status == "processed"
+    assert len(doorbell.calls) == calls
+
+
 def dies(*args: Any) -> None:
     raise Died
 
