@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 
 from acquiring import registry
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import events, invoices, settlement, sweeps, wake
+from billing import calls, events, invoices, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -84,7 +84,7 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    backend, charge = registry.get(payment.acquirer), _charge(payment)
+    charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
     if payment.method and payment.method.removed_at is not None:
         return _close_page(payment, at=at)
     outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
@@ -98,7 +98,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     payment = _get(payment_id)
     if payment.status == Payment.Status.SUCCEEDED:
         return payment
-    backend = registry.get(payment.acquirer)
+    backend = calls.acquirer(payment.acquirer)
     if not payment.is_live and payment.next_check_at is not None:
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id)
@@ -126,7 +126,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
         return payment
     if payment.status != Payment.Status.AUTHORIZED:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
-    backend = registry.get(payment.acquirer)
+    backend = calls.acquirer(payment.acquirer)
     outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
     return settlement.apply(payment_id, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
@@ -203,7 +203,7 @@ def _create(
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
-    outcome = registry.get(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
+    outcome = calls.acquirer(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
     return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from moneyed import Money
 
-from acquiring import registry
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import events, invoices, ledger, money, outcomes, sweeps, wake
+from billing import calls, events, invoices, ledger, money, outcomes, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Payment, Refund
 
@@ -110,14 +109,15 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         amount=refund.money,
         reason=refund.reason,
     )
-    outcome = registry.get(refund.payment.acquirer).refund(order)
+    outcome = calls.acquirer(refund.payment.acquirer).refund(order)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
 
 def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
-    outcome = registry.get(refund.payment.acquirer).fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
+    backend = calls.acquirer(refund.payment.acquirer)
+    outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
     if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)

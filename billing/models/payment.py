@@ -43,14 +43,14 @@ class Payment(StatefulModel):
         default=False, help_text="Money that came on top of what was owed; it is refunded by itself."
     )
     acquirer = models.CharField(max_length=32)
-    acquirer_payment_id = models.CharField(max_length=120, blank=True)
+    acquirer_payment_id = models.CharField(max_length=255, blank=True)
     method = models.ForeignKey(
         PaymentMethod, null=True, blank=True, on_delete=models.PROTECT, help_text="The saved card that is charged."
     )
     save_card = models.BooleanField(default=False)
     card = models.CharField(max_length=60, blank=True, help_text="Brand and mask, for people.")
     return_url = models.CharField(max_length=500, blank=True)
-    redirect_url = models.CharField(max_length=1000, blank=True)
+    redirect_url = models.CharField(max_length=4000, blank=True)
     decline = models.CharField(max_length=20, blank=True, help_text="What to do next.")
     decline_code = models.CharField(max_length=60, blank=True)
     decline_message = models.CharField(max_length=300, blank=True)

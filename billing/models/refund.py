@@ -40,7 +40,7 @@ class Refund(StatefulModel):
     request_key = models.CharField(
         max_length=120, null=True, blank=True, unique=True, help_text="Equal for two requests of one refund."
     )
-    acquirer_refund_id = models.CharField(max_length=120, blank=True)
+    acquirer_refund_id = models.CharField(max_length=255, blank=True)
     decline_code = models.CharField(max_length=60, blank=True)
     decline_message = models.CharField(max_length=300, blank=True)
     raw = models.JSONField(default=dict, blank=True)
