@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "billing",
     "subscriptions",
     "notifications",
+    "simulation",
 ]
 
 MIDDLEWARE = [

@@ -1,0 +1,86 @@
+"""The bank inside this process: no sockets, and a crash point before and after every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
+
+from acquiring.backends.sandbox import Sandbox
+from acquiring.bank.app import create_api_app
+from acquiring.bank.house import Bank, Hangup
+from acquiring.types import Charge, Outcome, RefundOrder, StatementLine, Subject
+from simulation.crashes import Crashes
+
+
+class Line(BaseAdapter):
+    """The wire to the bank: requests' adapter over the bank's application."""
+
+    def __init__(self, bank: Bank) -> None:
+        super().__init__()
+        self._bank = bank
+        self._door = create_api_app(bank).test_client(use_cookies=False)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        if self._bank.faults.refusing():  # its port is closed, so nothing leaves
+            raise requests.ConnectionError(NewConnectionError(HTTPConnection("bank"), "refused"), request=request)
+        parts = urlsplit(str(request.url))
+        try:
+            told = self._door.open(
+                f"{parts.path}?{parts.query}",
+                method=request.method,
+                headers=dict(request.headers.items()),
+                data=request.body,
+            )
+        except Hangup as problem:
+            raise requests.ReadTimeout(str(problem), request=request) from problem
+        answer = requests.Response()
+        answer.status_code, answer.request, answer.url = told.status_code, request, str(request.url)
+        answer._content = told.data
+        return answer
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Watched(Sandbox):
+    """The sandbox acquirer; whoever calls it may die before or after."""
+
+    def __init__(self, crashes: Crashes, **options: Any) -> None:
+        super().__init__(**options)
+        self._crashes = crashes
+
+    def checkout(self, charge: Charge) -> Outcome:
+        return self._crashes.call(super().checkout, charge)
+
+    def charge(self, charge: Charge) -> Outcome:
+        return self._crashes.call(super().charge, charge)
+
+    def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
+        return self._crashes.call(super().capture, our_id, reference, charge)
+
+    def void(self, our_id: str, reference: str) -> Outcome:
+        return self._crashes.call(super().void, our_id, reference)
+
+    def refund(self, order: RefundOrder) -> Outcome:
+        return self._crashes.call(super().refund, order)
+
+    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+        return self._crashes.call(super().fetch, subject, our_id, reference)
+
+    def statement(self, day: date) -> Iterator[StatementLine]:
+        return iter(self._crashes.call(lambda: list(super(Watched, self).statement(day))))

@@ -1,0 +1,205 @@
+"""The end of a run: no more trouble, the clock moves until all is quiet, then every kopeck is looked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections import defaultdict
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Sum
+
+from accounts.models import User
+from acquiring.bank.records import Payment as BankPayment
+from acquiring.bank.records import Refund as BankRefund
+from billing import ledger, money
+from billing.models import Payment, Refund, Transfer
+from simulation.courier import Courier
+from simulation.staff import Staff
+from simulation.watch import PROMISES
+from simulation.weather import Weather
+from simulation.worker import SWEEPS, Worker
+from simulation.world import ACQUIRERS, World
+
+PATIENCE = timedelta(days=30)  # of simulated time; whatever is not final by then is lost
+ROUNDS = 3000
+
+# What an operation must not be in for ever.
+UNFINISHED = {
+    "payment": "SELECT id, status FROM billing_payment WHERE status IN ('created', 'pending', 'authorized', 'unknown')",
+    "refund": "SELECT id, status FROM billing_refund WHERE status IN ('created', 'pending', 'unknown')",
+    "invoice": "SELECT id, status FROM billing_invoice WHERE status IN ('draft', 'open')",
+    "callback": "SELECT id, status FROM billing_callback WHERE status = 'received'",
+    "delivery": "SELECT id, status FROM billing_delivery WHERE status = 'due'",
+    "mail": "SELECT id, status FROM notifications_message WHERE status IN ('due', 'sending')",
+    "closed page": "SELECT id, status FROM billing_payment WHERE next_check_at IS NOT NULL",
+}
+# What nobody may have to look at: the bank is honest, our code does not fail.
+PARKED = {
+    "payment": "SELECT id, parked FROM billing_payment WHERE parked <> ''",
+    "callback": "SELECT id, note FROM billing_callback WHERE status = 'parked'",
+    "event": "SELECT id, error FROM billing_delivery WHERE status = 'parked'",
+}
+WHOLE = {
+    "An operation waits although its invoice is closed": """
+        SELECT subscription.id FROM subscriptions_subscription subscription
+          JOIN subscriptions_period period ON period.subscription_id = subscription.id AND period.number = 1
+          JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+         WHERE subscription.status = 'pending' AND invoice.status <> 'open'""",
+    "Somebody paid for a term that never began": """
+        SELECT period.subscription_id FROM subscriptions_period period
+          JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+         WHERE invoice.status = 'paid' AND period.starts_at IS NULL""",
+    "Somebody has a term that nobody paid for": """
+        SELECT period.subscription_id FROM subscriptions_period period
+          JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+         WHERE invoice.status <> 'paid' AND period.starts_at IS NOT NULL""",
+    "A subscription is not in the state that its times say": """
+        SELECT id FROM subscriptions_subscription
+         WHERE (status = 'active' AND valid_till <= %(at)s)
+            OR (status IN ('past_due', 'cancelled') AND access_until <= %(at)s)
+            OR (status IN ('expired', 'ended') AND access_until > %(at)s)
+            OR (status IN ('pending', 'abandoned') AND access_until IS NOT NULL)""",
+    "Surplus money was not given back": """
+        SELECT payment.id FROM billing_payment payment
+         WHERE payment.surplus AND payment.captured <> (
+               SELECT coalesce(sum(refund.amount), 0) FROM billing_refund refund
+                WHERE refund.payment_id = payment.id AND refund.status = 'succeeded')""",
+}
+
+
+class Closing:
+    """Brings a world to rest and audits it."""
+
+    def __init__(self, world: World, worker: Worker, courier: Courier, staff: Staff, weather: Weather) -> None:
+        self._world, self._worker, self._courier, self._staff, self._weather = world, worker, courier, staff, weather
+        self.double_charges = 0
+        self.lost = 0
+
+    def audit(self) -> None:
+        """Rest, then the whole check. Breaches are noted in the world's watch."""
+        self._weather.end()
+        for _ in range(3):  # staff's second tries bring news of their own
+            self._rest()
+            self._staff.tidy_up()
+        self._rest()
+        self._operations()
+        self._parked()
+        self._promises()
+        self._bank_against_us()
+        self._ledger()
+        self._mails()
+        self._product_s_own_audit()
+
+    def _rest(self) -> None:
+        """Lets time pass until nothing is unfinished, or patience ends."""
+        world, until = self._world, self._world.now + PATIENCE
+        for _ in range(ROUNDS):
+            world.bank.chores()
+            self._courier.run()
+            self._worker.run()
+            if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
+                break
+            dues = self._worker.dues()
+            dues.pop("terms", None)
+            moments = [*dues.values(), *([self._courier.next_at] if self._courier.next_at else [])]
+            world.pass_time(max(min(moments, default=world.now), world.now + timedelta(seconds=1)))
+            if world.now > until:
+                break
+        while self._worker.dues().get("terms", until + PATIENCE) <= world.now:
+            SWEEPS["terms"][0](at=world.now)
+
+    def _operations(self) -> None:
+        for name, sql in UNFINISHED.items():
+            rows = self._rows(sql)
+            self.lost += len(rows)
+            for row in rows[:3]:
+                self._world.watch.note(f"Not final: {name} {row[0]} is {row[1]}")
+
+    def _parked(self) -> None:
+        for name, sql in PARKED.items():
+            for row in self._rows(sql)[:3]:
+                self._world.watch.note(f"Parked: {name} {row[0]}: {row[1]}")
+
+    def _promises(self) -> None:
+        users = list(User.objects.order_by("pk").values_list("pk", flat=True))
+        for sentence, sql in (PROMISES | WHOLE).items():
+            rows = self._rows(sql, {"users": users, "at": self._world.now})
+            if rows:
+                self._world.watch.note(f"{sentence}: {rows[0][0]} ({len(rows)} in all)")
+
+    def _bank_against_us(self) -> None:
+        """Every kopeck in the bank's books is one of ours, and the other way round, order by order."""
+        books, note = self._world.bank.books, self._world.watch.note
+        ours = {str(payment.pk): payment for payment in Payment.objects.order_by("pk")}
+        back = {str(refund.pk): refund for refund in Refund.objects.order_by("pk")}
+        theirs = {each.order_id: each for each in books.select(BankPayment, "captured > 0 ORDER BY seq")}
+        returned = {each.order_id: each for each in books.select(BankRefund, "status = 'succeeded' ORDER BY seq")}
+        for order, each in theirs.items():
+            if order not in ours or ours[order].captured != each.captured:
+                self.lost += 1
+                note(f"The bank took {each.captured} for {order}, we know of {order in ours and ours[order].captured}")
+        for order, payment in ours.items():
+            if payment.captured and order not in theirs:
+                note(f"We booked {payment.captured} for {order}, the bank took nothing")
+        for order, refund in back.items():
+            if (refund.status == Refund.Status.SUCCEEDED) != (order in returned):
+                self.lost += 1
+                note(f"Refund {order} is {refund.status} here, and the bank {'made' if order in returned else 'did not make'} it")
+        for order, made in returned.items():
+            if order not in back or back[order].amount != made.amount:
+                note(f"The bank gave back {made.amount} as {order}, which is not ours")
+        if any(each.status == "authorized" for each in books.select(BankPayment)):
+            note("The bank still holds money that nobody will take")
+        self._double_charges(theirs, ours)
+
+    def _double_charges(self, theirs: dict[str, BankPayment], ours: dict[str, Payment]) -> None:
+        charges: dict[Any, list[BankPayment]] = defaultdict(list)
+        for order, each in theirs.items():
+            if order in ours:
+                charges[ours[order].invoice_id].append(each)
+        for invoice, taken in charges.items():
+            kept = [each for each in taken if each.refunded < each.captured]
+            owed = [each for each in taken if not ours[each.order_id].surplus]
+            if len(owed) > 1 or any(ours[each.order_id].surplus for each in kept):
+                self.double_charges += 1
+                self._world.watch.note(f"Charged twice: invoice {invoice}")
+
+    def _ledger(self) -> None:
+        """Cash at each acquirer is what was taken less what went back; nothing else was ever booked."""
+        books = 0
+        for name in ACQUIRERS:
+            captured = Payment.objects.filter(acquirer=name).aggregate(sum=Sum("captured", default=0))["sum"]
+            made = Refund.objects.filter(payment__acquirer=name, status=Refund.Status.SUCCEEDED)
+            cash = money.to_minor(ledger.balance(ledger.cash(name, "RUB")))
+            books += cash
+            if cash != captured - made.aggregate(sum=Sum("amount", default=0))["sum"]:
+                self._world.watch.note(f"Cash at {name} is {cash}, payments less refunds come to something else")
+        in_bank = sum(each.captured - each.refunded for each in self._world.bank.books.select(BankPayment))
+        if books != in_bank:
+            self._world.watch.note(f"Our books say {books}, the bank's {in_bank}")
+        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).count()
+        made_back = Refund.objects.filter(status=Refund.Status.SUCCEEDED).count()
+        if Transfer.objects.count() != paid + made_back:
+            self._world.watch.note("There are transfers that no payment and no refund explains")
+
+    def _mails(self) -> None:
+        watch = self._world.watch
+        for name, times in watch.mails.items():
+            if times > 1 and name not in watch.sent_again:
+                watch.note(f"The mail {name} went out {times} times")
+
+    def _product_s_own_audit(self) -> None:
+        """`billing.audit`, in a product that has it."""
+        if importlib.util.find_spec("billing.audit") is None:
+            return
+        report = importlib.import_module("billing.audit").run(at=self._world.now)
+        for finding in report.breaches:
+            self._world.watch.note(f"audit: {finding.check.name}: {finding.check.sentence} {finding.rows[:1]}")
+
+    def _rows(self, sql: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{sql} ORDER BY 1", values)
+            return list(cursor.fetchall())

@@ -1,0 +1,13 @@
+"""How a simulation ends before its time."""
+
+
+class Unfit(Exception):
+    """There is no simulating here: bad arguments, no database, one that is not ours. The text says what to do."""
+
+
+class Died(BaseException):
+    """The process is killed at this point. No `except Exception` of the product may survive it."""
+
+
+class Stopped(BaseException):
+    """Something broke: the run ends here, at its first breach."""

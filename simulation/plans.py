@@ -1,0 +1,42 @@
+"""What is on sale in a simulation: the demo's plans, or a copy of the product's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from simulation.errors import Unfit
+from subscriptions.management.commands.demo import PLANS
+from subscriptions.models import Plan, Price
+
+Row = dict[str, Any]
+REAL, DEMO = "real", "demo"
+
+
+def read(kind: str) -> list[tuple[Row, list[Row]]]:
+    """The plans and their prices. The real ones come from the product's database. Raises Unfit when it has none."""
+    if kind == DEMO:
+        begun = datetime(2026, 1, 1, tzinfo=UTC)
+        return [
+            (
+                {"code": code, "name": name, "months": months, "description": text, "position": position},
+                [{"amount": kopecks, "currency": "RUB", "starts_at": begun}],
+            )
+            for position, (code, name, months, kopecks, text) in enumerate(PLANS)
+        ]
+    found = []
+    for plan in Plan.objects.filter(on_sale=True):
+        fields = {field.name: getattr(plan, field.name) for field in Plan._meta.concrete_fields if not field.primary_key}
+        prices = plan.prices.filter(currency="RUB").order_by("starts_at")
+        found.append((fields, list(prices.values("amount", "currency", "starts_at"))))
+    if not any(prices for _, prices in found):
+        raise Unfit("No plan with a price in RUB is on sale in this database. Add one, or use --plans demo.")
+    return found
+
+
+def write(plans: list[tuple[Row, list[Row]]]) -> list[str]:
+    """Puts plans into the simulation's database. Returns the codes of those that have a price."""
+    for fields, prices in plans:
+        plan = Plan.objects.create(**fields)
+        Price.objects.bulk_create(Price(plan=plan, **price) for price in prices)
+    return [fields["code"] for fields, prices in plans if prices]

@@ -1,0 +1,159 @@
+"""One run from the first visit to the audit, and the search for a shorter one that breaks as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from accounts.models import User
+from simulation import database, plans, points
+from simulation.closing import Closing
+from simulation.courier import Courier
+from simulation.diary import Diary
+from simulation.errors import Stopped
+from simulation.habits import Subscriber
+from simulation.points import Point
+from simulation.staff import Staff
+from simulation.watch import Breach
+from simulation.weather import Weather
+from simulation.worker import Worker
+from simulation.world import BEGIN, World
+
+YEAR = timedelta(days=365)
+TRIES = 12  # shorter runs that are tried after a breach
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is simulated. `only` names the subscribers of a shortened run; each has the same habits as in the whole."""
+
+    years: int
+    faults: float
+    seed: int
+    on_sale: list[tuple[plans.Row, list[plans.Row]]] = field(repr=False)
+    only: tuple[int, ...] = ()
+
+    @property
+    def subscribers(self) -> Sequence[int]:
+        return self.only or range(1, self.years + 1)
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run."""
+
+    run: Run
+    diary: Diary
+    breaches: list[Breach] = field(default_factory=list)
+    double_charges: int = 0
+    lost_operations: int = 0
+    died: list[Point] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    seconds: float = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures of the last line."""
+        return {
+            "years": len(self.run.subscribers),
+            "operations": self.diary.operations,
+            "faults_injected": self.diary.faults.total(),
+            "crash_points_reached": len(self.died),
+            "crash_points_total": len(points.points()),
+            "double_charges": self.double_charges,
+            "lost_operations": self.lost_operations,
+            "breaches": len(self.breaches),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Result:
+    """Lives the year of every subscriber, in an empty database; `tell` hears each line of the log."""
+    began = time.monotonic()
+    database.empty()
+    diary = Diary(tell)
+    world = World(run.seed, run.faults, diary)
+    result = Result(run, diary)
+    with world.running():
+        life = _Life(world, run)
+        try:
+            life.live()
+            life.closing.audit()
+        except Stopped:
+            pass
+    result.breaches = world.watch.breaches
+    result.double_charges, result.lost_operations = life.closing.double_charges, life.closing.lost
+    result.double_charges += sum("Charged twice" in breach.what for breach in result.breaches) > 0 == result.double_charges
+    result.died, result.strange = sorted(world.crashes.died), sorted(world.crashes.strange)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+class _Life:
+    """Everybody in one world."""
+
+    def __init__(self, world: World, run: Run) -> None:
+        self.world = world
+        codes = plans.write(run.on_sale)
+        self.worker, self.courier, self.weather = Worker(world), Courier(world), Weather(world)
+        self.staff = Staff(world, len(run.subscribers))
+        self.closing = Closing(world, self.worker, self.courier, self.staff, self.weather)
+        people = [
+            User(email=f"subscriber{number}@example.com", password="!", email_confirmed_at=BEGIN, date_joined=BEGIN)
+            for number in run.subscribers
+        ]
+        for number, user in zip(run.subscribers, User.objects.bulk_create(people), strict=True):
+            Subscriber(world, self.courier, number, user.pk, codes).live()
+
+    def live(self) -> None:
+        """A year: whatever is next is done next, by a subscriber, the worker or the bank's courier."""
+        self.weather.begin()
+        self.staff.begin()
+        world, end = self.world, BEGIN + YEAR
+        while True:
+            deeds = [(world.next_at, self._next_deed), (self.worker.next_at, self._work), (self.courier.next_at, self._carry)]
+            at, deed = min(((at, deed) for at, deed in deeds if at), key=lambda pair: pair[0], default=(None, None))
+            if at is None or deed is None or at > end:
+                return
+            world.pass_time(at)
+            deed()
+
+    def _next_deed(self) -> None:
+        self.world.do_next()
+        self.worker.plan()
+
+    def _work(self) -> None:
+        self.world.bank.chores()
+        self.worker.run()
+        self.worker.plan()
+
+    def _carry(self) -> None:
+        self.courier.run()
+        if self.world.trouble(0.3):
+            self.worker.process_oddly()
+
+
+def shortest(result: Result, deadline: float) -> Result:
+    """The shortest run found that breaks as well: with fewer subscribers, by halves, until `deadline` (monotonic)."""
+    best = result
+    crowd = list(result.run.subscribers)
+    tries, parts = 0, 2
+    while len(crowd) > 1 and tries < TRIES and time.monotonic() < deadline:
+        size = -(-len(crowd) // parts)
+        for start in range(0, len(crowd), size):
+            tries += 1
+            some = crowd[start : start + size]
+            smaller = Run(best.run.years, best.run.faults, best.run.seed, best.run.on_sale, tuple(some))
+            found = simulate(smaller)
+            if found.breaches:
+                best, crowd, parts = found, some, 2
+                break
+            if tries >= TRIES or time.monotonic() > deadline:
+                return best
+        else:
+            if size == 1:
+                break
+            parts = min(parts * 2, len(crowd))
+    return best

@@ -1,0 +1,102 @@
+"""The people in the office: refunds, captures, and whatever was parked and waits for a human."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from billing import callbacks, events, money, payments, refunds
+from billing.models import Callback, Delivery, Payment, Refund
+from notifications import mailings
+from notifications.models import Message
+from simulation.world import World
+
+ACTOR = "user:staff"
+
+
+class Staff:
+    """Comes by about once a day for each hundred subscribers, and at the end once more."""
+
+    def __init__(self, world: World, subscribers: int) -> None:
+        self._world = world
+        self._dice = world.chance("staff")
+        self._every = timedelta(days=100 / max(subscribers, 4))
+
+    def begin(self) -> None:
+        """Takes up work."""
+        self._world.schedule(self._world.now + self._every, self._turn)
+
+    def _turn(self) -> None:
+        draw = self._dice.random()
+        if draw < 0.5:
+            self._refund_some()
+        elif draw < 0.7:
+            self._capture()
+        else:
+            self.tidy_up(limit=3)
+        self._world.schedule(self._world.now + self._every * self._dice.uniform(0.2, 2), self._turn)
+
+    def tidy_up(self, limit: int = 1000) -> None:
+        """Deals with what waits for a human: the button that stands beside each row."""
+        self._world.diary.line(self._world.now, "staff", "tidy up", "begun")
+        for callback in Callback.objects.filter(status=Callback.Status.PARKED).order_by("pk")[:limit]:
+            self._do(f"retry callback {callback.pk}", callbacks.retry, callback.pk)
+        for delivery in Delivery.objects.filter(status=Delivery.Status.PARKED).order_by("pk")[:limit]:
+            self._do(f"retry event {delivery.pk}", events.retry, delivery.pk)
+        for message in Message.objects.filter(status=Message.Status.PARKED).order_by("created_at", "pk")[:limit]:
+            self._world.watch.sent_again.add(f"<{message.pk}@boxoffice>")
+            self._do(f"retry mail {message.pk}", mailings.retry, message.pk)
+        for refund in self._refused()[:limit]:
+            self._give_back(refund)
+
+    def _refused(self) -> list[Refund]:
+        """Refunds that the acquirer refused and nobody made good yet."""
+        failed = Refund.objects.filter(status=Refund.Status.FAILED).order_by("created_at", "pk")
+        again = set(Refund.objects.filter(request_key__startswith="again:").values_list("request_key", flat=True))
+        return [refund for refund in failed if f"again:{refund.pk}" not in again]
+
+    def _give_back(self, refund: Refund) -> None:
+        self._world.act(
+            "staff",
+            f"refund again {refund.pk}",
+            lambda: refunds.request(
+                refund.payment_id,
+                amount=refund.money,
+                reason="The first one was refused",
+                actor=ACTOR,
+                at=self._world.now,
+                request_key=f"again:{refund.pk}",
+            ),
+        )
+
+    def _refund_some(self) -> None:
+        """A part of somebody's payment comes back; now and then more than there is."""
+        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).order_by("-settled_at", "pk")[:40]
+        if not paid:
+            return
+        payment = self._dice.choice(list(paid))
+        amount = money.from_minor(self._dice.randint(1, payment.amount), payment.currency)
+        key = f"staff:{self._world.diary.step}" if self._dice.random() < 0.7 else None
+
+        def verb() -> Refund:
+            return refunds.request(
+                payment.pk,
+                amount=amount,
+                reason="Goodwill",
+                actor=ACTOR,
+                at=self._world.now,
+                request_key=key,
+            )
+
+        self._world.act("staff", f"refund {payment.pk}", verb)
+        if key and self._dice.random() < 0.3:
+            self._world.act("staff", f"refund {payment.pk} (second click)", verb)
+
+    def _capture(self) -> None:
+        """What is held is taken, mostly."""
+        for payment in Payment.objects.filter(status=Payment.Status.AUTHORIZED).order_by("created_at", "pk")[:5]:
+            if self._dice.random() < 0.8:
+                self._do(f"capture {payment.pk}", payments.capture, payment.pk)
+
+    def _do(self, what: str, verb: object, pk: object) -> None:
+        assert callable(verb)
+        self._world.act("staff", what, lambda: verb(pk, at=self._world.now))

@@ -1,0 +1,186 @@
+"""Looks after each step whether anything broke, at the customers and bank orders that the step touched."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection
+
+from acquiring.bank.records import Payment as BankPayment
+from acquiring.bank.records import Refund as BankRefund
+from billing.errors import Refused
+from billing.models import Payment, Refund
+from simulation.errors import Stopped
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+# Each gives the rows of some customers that break a promise.
+PROMISES = {
+    "A payment and its transfer disagree": """
+        SELECT payment.id FROM billing_payment payment
+          LEFT JOIN billing_transfer transfer ON transfer.reference = 'payment:' || payment.id
+         WHERE payment.user_id = ANY(%(users)s)
+           AND ((payment.status = 'succeeded') <> (transfer.id IS NOT NULL) OR transfer.amount <> payment.captured)""",
+    "A refund and its transfer disagree": """
+        SELECT refund.id FROM billing_refund refund JOIN billing_payment payment ON payment.id = refund.payment_id
+          LEFT JOIN billing_transfer transfer ON transfer.reference = 'refund:' || refund.id
+         WHERE payment.user_id = ANY(%(users)s)
+           AND ((refund.status = 'succeeded') <> (transfer.id IS NOT NULL) OR transfer.amount <> refund.amount)""",
+    "More than one payment paid an invoice": """
+        SELECT invoice_id FROM billing_payment
+         WHERE user_id = ANY(%(users)s) AND status = 'succeeded' AND NOT surplus
+         GROUP BY invoice_id HAVING count(*) > 1""",
+    "An invoice is paid without money, or money came for one that is not": """
+        SELECT invoice.id FROM billing_invoice invoice
+         WHERE invoice.user_id = ANY(%(users)s) AND (invoice.status = 'paid') <> EXISTS (
+               SELECT FROM billing_payment payment
+                WHERE payment.invoice_id = invoice.id AND payment.status = 'succeeded' AND NOT payment.surplus)""",
+    "More was promised back than was taken": """
+        SELECT payment.id FROM billing_payment payment
+         WHERE payment.user_id = ANY(%(users)s) AND payment.captured < (
+               SELECT coalesce(sum(refund.amount), 0) FROM billing_refund refund
+                WHERE refund.payment_id = payment.id AND refund.status <> 'failed')""",
+    "A subscription runs that nobody paid for": """
+        SELECT subscription.id FROM subscriptions_subscription subscription
+         WHERE subscription.user_id = ANY(%(users)s) AND subscription.status NOT IN ('pending', 'abandoned')
+           AND NOT EXISTS (SELECT FROM subscriptions_period period
+                             JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+                            WHERE period.subscription_id = subscription.id AND invoice.status = 'paid')""",
+    "A customer has two subscriptions at once": """
+        SELECT user_id FROM subscriptions_subscription
+         WHERE user_id = ANY(%(users)s) AND status IN ('pending', 'active', 'past_due')
+         GROUP BY user_id HAVING count(*) > 1""",
+    "Two paid terms of a customer overlap": """
+        SELECT one.id FROM subscriptions_subscription one
+          JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id
+         WHERE one.user_id = ANY(%(users)s)
+           AND greatest(one.anchor_at, two.anchor_at) < least(one.valid_till, two.valid_till)""",
+}
+ALL = " UNION ALL ".join(
+    f"SELECT {number}, found.* FROM ({sql}) AS found"  # noqa: S608  texts of this file
+    for number, sql in enumerate(PROMISES.values())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise that was broken, and where."""
+
+    step: int
+    what: str
+
+
+class Watch:
+    """The witness of one run. Raises Stopped at the first breach."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._event = 0  # the last one seen
+        self._moved: list[BankPayment | BankRefund] = []
+        self._told: list[str] = []
+        self.breaches: list[Breach] = []
+        self.mails: Counter[str] = Counter()
+        self.sent_again: set[str] = set()  # by a human, who knows what he does
+        self.reopened: set[str] = set()  # orders whose page the bank opened again
+        self._listen_to_the_bank()
+
+    def broken(self, what: str) -> None:
+        """Something broke. Raises Stopped."""
+        self.note(what)
+        raise Stopped(what)
+
+    def note(self, what: str) -> None:
+        """Something broke; the run goes on."""
+        self.breaches.append(Breach(self._world.diary.step, what))
+
+    def after_step(self) -> None:
+        """The cheap invariants, of what the step touched. Raises Stopped."""
+        if self._told:
+            self.broken(self._told[0])
+        self._look_at(self._touched())
+        moved, self._moved = self._moved, []
+        for subject in moved:
+            self._look_at_the_bank(subject)
+
+    def _look_at(self, users: list[uuid.UUID]) -> None:
+        if not users:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(ALL, {"users": users})
+            found = cursor.fetchone()
+        if found:
+            self.broken(f"{list(PROMISES)[found[0]]}: {found[1]}")
+
+    def _touched(self) -> list[uuid.UUID]:
+        """Whom the events since the last step concern."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id, user_id FROM billing_event WHERE id > %s ORDER BY id", [self._event])
+            rows = cursor.fetchall()
+        if rows:
+            self._event = rows[-1][0]
+        return list(dict.fromkeys(user for _, user in rows if user))
+
+    def _look_at_the_bank(self, subject: BankPayment | BankRefund) -> None:
+        if isinstance(subject, BankRefund):
+            refund = Refund.objects.filter(pk=subject.order_id).first()
+            if refund is None or refund.amount != subject.amount:
+                self.broken(f"The bank gave back {subject.amount} that we did not ask for: {subject.order_id}")
+            return
+        payment = Payment.objects.filter(pk=subject.order_id).first()
+        if payment is None or payment.amount != subject.amount or payment.currency != subject.currency:
+            self.broken(f"The bank took {subject.amount} that we did not ask for: {subject.order_id}")
+        elif subject.captured:
+            self._once(payment)
+
+    def _once(self, payment: Payment) -> None:
+        """The bank took money for an invoice once, beside surplus and what it took at a page long closed."""
+        attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False)
+        orders = [str(pk) for pk in attempts.values_list("pk", flat=True) if str(pk) not in self.reopened]
+        books = self._world.bank.books
+        taken = [each for each in orders if books.first(BankPayment, "order_id = ? AND captured > 0", each)]
+        if len(taken) > 1:
+            self.broken(f"Charged twice for one invoice: {', '.join(sorted(taken))}")
+
+    def _listen_to_the_bank(self) -> None:
+        journal = self._world.bank.journal
+        record = journal.record
+
+        def recorded(subject: Any, kind: str, amount: int, state: str) -> None:
+            record(subject, kind, amount, state)
+            if state == "succeeded":
+                self._moved.append(subject)
+
+        journal.record = recorded  # type: ignore[method-assign]
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hears the errors that sweeps catch and log: our own code failed there. The log itself is silent."""
+        root, ear = logging.getLogger(), _Ear(self._told)
+        handlers, level = root.handlers, root.level
+        root.handlers, root.level = [ear], logging.ERROR
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            root.handlers, root.level = handlers, level
+            logging.disable(logging.NOTSET)
+
+
+class _Ear(logging.Handler):
+    """Keeps the errors that come with an exception; a refusal is none."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not isinstance(error, Refused):
+            self._told.append(f"{record.getMessage()}: {type(error).__name__}: {error}")

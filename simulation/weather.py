@@ -1,0 +1,61 @@
+"""The bank's troubles: every fault of its control API, at the run's rate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from acquiring.bank.cards import DECLINES
+from simulation.world import World
+
+# Fault, and how often it strikes, times the rate.
+CONSTANT = {
+    "timeout_before": 0.3,
+    "timeout_after": 0.3,
+    "error_after": 0.2,
+    "slow:20": 0.1,
+    "callback_lost": 0.4,
+    "callback_duplicate:2": 0.3,
+    "callback_delayed:600": 0.2,
+    "callback_delayed:86400": 0.1,
+    "callback_reordered": 0.3,
+    "callback_forged": 0.2,
+    "refund_pending:5": 0.2,
+    "refund_pending:7200": 0.2,
+    "refund_declined": 0.1,
+    "decline:insufficient_funds": 0.1,
+}
+OUTAGES = (5, 60, 900, 21_600)  # seconds of a closed port
+DECLINED = tuple(code for code in sorted(DECLINES) if code != "refund_declined")
+
+
+class Weather:
+    """Troubles that last, and those that come and go."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._dice = world.chance("weather")
+
+    def begin(self) -> None:
+        """Orders the faults that hold for the whole run."""
+        if self._world.rate:
+            for title, likely in CONSTANT.items():
+                seed = self._dice.getrandbits(32)
+                self._world.bank.faults.add(title, rate=self._world.rate * likely, seed=seed)
+            self.change()
+
+    def change(self) -> None:
+        """Now and then the bank's port closes for a while, or the next card is declined."""
+        world, faults = self._world, self._world.bank.faults
+        if world.calm:
+            return
+        if world.trouble(0.3):
+            world.diary.fault("refuse")
+            faults.add("refuse", count=self._dice.choice(OUTAGES))
+        if world.trouble(0.3):
+            faults.add(f"decline:{self._dice.choice(DECLINED)}", count=1)
+        world.schedule(world.now + timedelta(hours=self._dice.uniform(1, 48)), self.change)
+
+    def end(self) -> None:
+        """No more trouble."""
+        self._world.calm = True
+        self._world.bank.faults.clear()

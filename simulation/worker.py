@@ -1,0 +1,139 @@
+"""The shop's worker and beat: sweeps that run when something is due, or late, twice, out of order, not for days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from billing import callbacks, checkouts, events, payments, refunds
+from billing.models import Callback, Delivery
+from notifications import mailings
+from simulation.world import World
+from subscriptions import lifecycle
+
+# Each sweep, and when its next row is due.
+SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
+    "callbacks": (
+        callbacks.process_due,
+        "SELECT min(next_attempt_at) FROM billing_callback WHERE status = 'received'",
+    ),
+    "payments": (
+        payments.poll_due,
+        "SELECT min(next_check_at) FROM billing_payment WHERE next_check_at IS NOT NULL",
+    ),
+    "refunds": (
+        refunds.poll_due,
+        "SELECT min(next_check_at) FROM billing_refund WHERE next_check_at IS NOT NULL",
+    ),
+    "events": (
+        events.deliver_due,
+        "SELECT min(next_attempt_at) FROM billing_delivery WHERE status = 'due'",
+    ),
+    "checkouts": (
+        checkouts.close_due,
+        "SELECT min(next_sweep_at) FROM billing_invoice WHERE status = 'open'",
+    ),
+    "terms": (
+        lifecycle.end_due,
+        "SELECT min(next_action_at) FROM subscriptions_subscription WHERE next_action_at IS NOT NULL",
+    ),
+    "mails": (
+        mailings.send_due,
+        "SELECT min(next_attempt_at) FROM notifications_message WHERE status IN ('due', 'sending')",
+    ),
+}
+DUES = "SELECT " + ", ".join(f"({sql})" for _, sql in SWEEPS.values())
+AT_ONCE, SOON, LATER, DAYS = (1, 5), (10, 120), (300, 5400), (86_400, 4 * 86_400)
+
+
+class Worker:
+    """Runs the sweeps. `next_at` is when it looks again; None while nothing is due at any time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._dice = world.chance("worker")
+        self._down_until: datetime | None = None
+        self.next_at: datetime | None = None
+        world.woken = self._woken
+        world.others.append(self.sweep_something)
+
+    def dues(self) -> dict[str, datetime]:
+        """When the next row of each sweep is due."""
+        with connection.cursor() as cursor:
+            cursor.execute(DUES)
+            found = dict(zip(SWEEPS, cursor.fetchone(), strict=True))
+        return {name: due for name, due in found.items() if due is not None}
+
+    def plan(self) -> None:
+        """Looks at what is due, and says when to run."""
+        dues = self.dues()
+        if not dues:
+            self.next_at = None
+            return
+        at = max(self._world.now, min(dues.values())) + self._lateness()
+        self.next_at = max(at, self._down_until) if self._down_until else at
+
+    def run(self) -> None:
+        """Runs every sweep that has something due; now and then one twice, or in another order."""
+        now = self._world.now
+        names = [name for name, due in self.dues().items() if due <= now]
+        if self._world.trouble():
+            self._dice.shuffle(names)
+        for name in names:
+            self._sweep(name)
+            if self._world.trouble(0.2):
+                self._sweep(name)
+        if self._world.trouble(0.2):
+            self._deliver_oddly()
+
+    def sweep_something(self) -> None:
+        """One sweep runs now, due or not, while another process is in the middle of its work."""
+        self._sweep(self._dice.choice(list(SWEEPS)))
+
+    def _sweep(self, name: str) -> None:
+        verb = SWEEPS[name][0]
+        self._world.act("worker", f"sweep {name}", lambda: verb(at=self._world.now), counts=False)
+
+    def _deliver_oddly(self) -> None:
+        """An event reaches its handler again; others overtake one another."""
+        world = self._world
+        done = Delivery.objects.filter(status=Delivery.Status.DONE).order_by("-pk").values_list("pk", flat=True)[:50]
+        if done:
+            again = self._dice.choice(list(done))
+            world.diary.fault("event_again")
+            Delivery.objects.filter(pk=again).update(status=Delivery.Status.DUE, next_attempt_at=world.now)
+        due = list(Delivery.objects.filter(status=Delivery.Status.DUE).order_by("pk").values_list("pk", flat=True)[:20])
+        self._dice.shuffle(due)
+        for pk in due:
+            world.act("worker", f"deliver event {pk}", lambda pk=pk: events.deliver(pk, at=world.now), counts=False)
+
+    def process_oddly(self) -> None:
+        """Stored callbacks are acted on in another order than they came."""
+        waiting = Callback.objects.filter(status=Callback.Status.RECEIVED).order_by("pk").values_list("pk", flat=True)
+        rows = list(waiting[:20])
+        self._dice.shuffle(rows)
+        for pk in rows:
+            self._world.act(
+                "worker", f"process callback {pk}", lambda pk=pk: callbacks.process(pk, at=self._world.now), counts=False
+            )
+
+    def _lateness(self) -> timedelta:
+        if self._world.calm:
+            return timedelta(seconds=1)
+        draw = self._dice.random()
+        span = AT_ONCE if draw < 0.6 else SOON if draw < 0.9 else LATER
+        if self._world.trouble(0.005):
+            span = DAYS
+            self._world.diary.fault("worker_down")
+            self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
+        return timedelta(seconds=self._dice.uniform(*span))
+
+    def _woken(self) -> None:
+        if self._world.trouble():
+            self._world.diary.fault("wake_up_lost")
+            return
+        soon = self._world.now + timedelta(seconds=1)
+        if self._down_until is None or self._down_until <= soon:
+            self.next_at = min(self.next_at, soon) if self.next_at else soon

@@ -1,0 +1,183 @@
+"""The simulated world: one clock, one bank, one shop's process at a time, and what each step came to."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.test.utils import override_settings
+
+from acquiring.bank.house import Bank, Config
+from billing import wake
+from billing.errors import Refused
+from simulation import chance
+from simulation.acquirer import Line
+from simulation.crashes import Crashes
+from simulation.diary import Diary
+from simulation.errors import Died, Stopped
+from simulation.watch import Watch
+
+BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
+SHOP = "http://shop.invalid"
+ACQUIRERS = ("sandbox", "held")  # the second holds a sum first, and takes it when staff say so
+
+
+class World:
+    """Everything that one run shares. `schedule` puts deeds on the clock; `act` does one as a process of the shop."""
+
+    def __init__(self, seed: int, rate: float, diary: Diary) -> None:
+        self.seed, self.rate, self.diary = seed, rate, diary
+        self.now = BEGIN
+        self.calm = False  # no more trouble: the run is being brought to its end
+        self.dice = self.chance("world")
+        self.bank = self._open_bank()
+        self.crashes = Crashes(self.chance("crashes"), rate)
+        self.watch = Watch(self)
+        self.woken: Callable[[], None] = lambda: None
+        self.others: list[Callable[[], None]] = []  # processes that may run in the middle of another's
+        self._heap: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._turns = count()
+        self._deep = 0
+        self.crashes.between = self._between
+
+    def chance(self, *what: object) -> Random:
+        """Dice of their own, from the run's seed."""
+        return chance.dice(self.seed, *what)
+
+    def schedule(self, at: datetime, deed: Callable[[], None]) -> None:
+        """Has `deed` done at a time; in the order asked where two are at the same."""
+        heapq.heappush(self._heap, (at, next(self._turns), deed))
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next scheduled deed is due."""
+        return self._heap[0][0] if self._heap else None
+
+    def do_next(self) -> None:
+        """Does the next scheduled deed."""
+        heapq.heappop(self._heap)[2]()
+
+    def pass_time(self, till: datetime) -> None:
+        """Moves the clock on; never back."""
+        self.now = max(self.now, till)
+
+    def trouble(self, likely: float = 1.0) -> bool:
+        """Whether the dice bring trouble now; never where the rate is 0 or all is calm."""
+        return not self.calm and self.dice.random() < self.rate * likely
+
+    def act(self, who: str, what: str, verb: Callable[[], Any], *, counts: bool = True) -> Any:
+        """One process of the shop does `verb`: to its end, to a refusal, or until it dies. Returns what it made.
+
+        An operation that was begun `counts`. Raises Stopped when something broke.
+        """
+        self.diary.step += 1
+        self.diary.operations += counts
+        armed, self.crashes.armed, made = self.crashes.armed, not self.calm, None
+        try:
+            made = verb()
+            result = "done"
+        except Refused as refused:
+            result = f"refused {refused.code}"
+        except Died as died:
+            result = f"died {died}"
+            self.diary.fault("crash")
+        except Stopped:
+            raise
+        except Exception as error:
+            result = f"broke {type(error).__name__}: {error}"
+            self.watch.broken(f"{what} raised {type(error).__name__}: {error}")
+        finally:
+            self.crashes.armed = armed
+        self.diary.line(self.now, who, what, result)
+        self.watch.after_step()
+        return made
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The shop of this world: its settings, its acquirers, its clock, its ids."""
+        with (
+            chance.seeded(self.seed, lambda: self.now),
+            override_settings(**self._settings()),
+            self.watch.listening(),
+            _no_broker(self),
+            self.crashes.watching(),
+        ):
+            yield
+        self.bank.close()
+
+    def _between(self) -> None:
+        """Another process runs while this one waits: a twin of it, a sweep, a callback; or the machine stands still."""
+        if self._deep or not self.others:
+            return
+        self._deep += 1
+        try:
+            self.diary.fault("interleaved")
+            if self.dice.random() < 0.3:
+                self.pass_time(self.now + timedelta(seconds=self.dice.choice((1, 30, 150, 600))))
+            self.dice.choice(self.others)()
+        finally:
+            self._deep -= 1
+
+    def _open_bank(self) -> Bank:
+        ids = self.chance("bank")
+        bank = Bank(
+            Config(),
+            ":memory:",
+            public_url="http://bank.invalid",
+            now=lambda: self.now,
+            new_id=lambda prefix: f"{prefix}_{ids.getrandbits(64):016x}",
+            clock=lambda: (self.now - BEGIN).total_seconds(),
+            pause=lambda seconds: self.pass_time(self.now + timedelta(seconds=seconds)),
+        )
+        take = bank.faults.take
+
+        def counted(name: str) -> Any:
+            fault = take(name)
+            if fault:
+                self.diary.fault(name)
+            return fault
+
+        bank.faults.take = counted  # type: ignore[method-assign]
+        return bank
+
+    def _settings(self) -> dict[str, Any]:
+        config, line = self.bank.config, Line(self.bank)
+
+        def entry(name: str) -> dict[str, Any]:
+            options = {
+                "crashes": self.crashes,
+                "url": "http://bank.invalid",
+                "merchant": config.merchant,
+                "secret": config.secret,
+                "callback_secrets": [config.callback_secret],
+                "callback_url": f"{SHOP}/{name}",
+                "adapter": line,
+            }
+            return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": name == "held"}
+
+        return {
+            "ACQUIRERS": {name: entry(name) for name in ACQUIRERS},
+            "EMAIL_BACKEND": "simulation.mail.Post",
+            "SIMULATION": self,
+            "DEBUG": False,
+            "PUBLIC_URL": SHOP,
+            "CHECKOUT_TTL": settings.CHECKOUT_TTL,
+        }
+
+
+@contextmanager
+def _no_broker(world: World) -> Iterator[None]:
+    """Wake-ups go to the simulated worker; the broker is not asked."""
+    original = wake.now
+    wake.now = lambda task: world.woken()
+    try:
+        with nullcontext():
+            yield
+    finally:
+        wake.now = original
