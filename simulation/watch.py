@@ -60,7 +60,7 @@ PROMISES = {
     "Two paid terms of a customer overlap": """
         SELECT one.id FROM subscriptions_subscription one
           JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id
-         WHERE one.user_id = ANY(%(users)s)
+         WHERE one.user_id = ANY(%(users)s) AND one.anchor_at IS NOT NULL AND two.anchor_at IS NOT NULL
            AND greatest(one.anchor_at, two.anchor_at) < least(one.valid_till, two.valid_till)""",
 }
 ALL = " UNION ALL ".join(
