@@ -260,7 +260,8 @@ def refunded_from(payment: Payment) -> Account:
 def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
     refund.next_check_at = None
     refund.decline_code, refund.decline_message = outcome.code[:60], outcome.message[:300]
-    refund.parked = f"The acquirer refused this refund: {outcome.message or outcome.code}. The customer still waits."
+    why = (outcome.message or outcome.code or "it does not say why").rstrip(".")
+    refund.parked = f"The acquirer refused this refund: {why}. The customer still waits."
     events.change(refund, refund.fail, actor=actor, at=at, save=NOTED, reason=outcome.message, data=told(refund))
 
 
