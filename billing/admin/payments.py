@@ -148,11 +148,11 @@ class PaymentAdmin(WithDeeds):
         telling.moment_column("created_at", "Time"),
         telling.link_column("user", "Customer"),
         telling.money_column("money", "Amount", "amount"),
+        telling.money_column("refunded_money", "Went back", "refunded", zero=telling.NOTHING),
         telling.state_or_trouble(),
         "bought",
         "acquirer",
         "acquirer_payment_id",
-        telling.money_column("refunded_money", "Went back", "refunded", zero=telling.NOTHING),
     )
     list_filter: ClassVar[list[Any]] = ["status", AcquirerFilter, ParkedFilter, "surplus", "created_at"]
     list_select_related = ("user", "invoice")
