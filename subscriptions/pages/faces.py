@@ -48,9 +48,16 @@ DECLINES = {
 # The bank's own sentence helps only where it speaks of the card; elsewhere it is technical, or not for the page.
 QUOTED = (Decline.RETRY_LATER, Decline.ANOTHER_CARD, Decline.CUSTOMER_ACTION)
 
+BACK = Face(
+    "back",
+    "Checking",
+    "Checking with the bank",
+    "You are back from the bank; we are asking it how the payment ended.",
+)
 
-def face(payment: Payment, invoice: Invoice, subscription: Subscription | None) -> Face:
-    """The face of a payment whose subscription (if it is for one) is `subscription`."""
+
+def face(payment: Payment, invoice: Invoice, subscription: Subscription | None, *, back: bool = False) -> Face:
+    """The face of a payment whose subscription (if it is for one) is `subscription`; `back`: just sent by the bank."""
     status = Payment.Status(payment.status)
     if status == Payment.Status.SUCCEEDED:
         return _paid(payment, subscription)
@@ -65,6 +72,8 @@ def face(payment: Payment, invoice: Invoice, subscription: Subscription | None) 
         )
     if status == Payment.Status.FAILED:
         return _failed(payment, invoice)
+    if back and status == Payment.Status.PENDING:
+        return BACK
     return _waiting(payment)
 
 

@@ -36,12 +36,20 @@ from subscriptions.pages.common import (
 from subscriptions.pages.faces import face, refund_face
 
 
+LOOKS = 10  # so often a page without scripts looks for the bank's news before it says again that the bank waits
+
+
 @never_cache
 @login_required
 @require_safe
 def payment(request: Request, payment_id: uuid.UUID) -> HttpResponse:
     """The whole page."""
-    return render(request, "subscriptions/payment.html", _look(request, payment_id, timezone.now()))
+    seen = _look(request, payment_id, timezone.now())
+    if seen["back"]:
+        seen["refresh"] = f"3;url=?back={seen['back'] + 1}"
+    else:
+        seen["refresh"] = "10" if seen["face"].look in ("pending", "parked") else "3"
+    return render(request, "subscriptions/payment.html", seen)
 
 
 @never_cache
@@ -118,7 +126,8 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         payments.hurry(found.pk, at=now)
     period = period_of(found.invoice_id)
     subscription = period.subscription if period else None
-    seen = face(found, found.invoice, subscription)
+    back = _back(request)
+    seen = face(found, found.invoice, subscription, back=back > 0)
     refunds = [(refund, *refund_face(refund)) for refund in found.refunds.order_by("created_at")]
     back_soon = any(refund.is_live for refund, *_ in refunds)
     other = _other(found)
@@ -129,6 +138,7 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         "subscription": subscription,
         "zone": zone_of(period),
         "face": seen,
+        "back": back,
         "final": seen.settled and not back_soon,
         "bank_page": bank_page(found),
         "can_retry": _can_retry(found, period, other),
@@ -138,6 +148,12 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
         "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),
     }
+
+
+def _back(request: Request) -> int:
+    """Which look this is since the bank sent the customer back; 0: it did not, or long ago."""
+    looks = request.GET.get("back", "")
+    return int(looks) if looks in map(str, range(1, LOOKS + 1)) else 0
 
 
 def _other(found: Payment) -> Payment | None:

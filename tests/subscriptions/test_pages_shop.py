@@ -67,7 +67,7 @@ def test_M7_pay_leads_to_the_banks_page_and_back_to_the_payment(browser, vera, t
 
     assert (answer.status_code, answer["Location"]) == (302, payment.redirect_url)
     assert payment.redirect_url.startswith("https://bank.example/")
-    assert payment.return_url == f"{settings.PUBLIC_URL}/payments/{payment.pk}/"
+    assert payment.return_url == f"{settings.PUBLIC_URL}/payments/{payment.pk}/?back=1"
 
 
 def test_M3_a_double_click_is_one_subscription_and_one_payment(browser, till):
