@@ -35,7 +35,6 @@ from subscriptions.pages.common import (
 )
 from subscriptions.pages.faces import face, refund_face
 
-
 LOOKS = 10  # so often a page without scripts looks for the bank's news before it says again that the bank waits
 
 
