@@ -194,6 +194,7 @@ EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Boxoffice <billing@boxoffice.example>")
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@boxoffice.example")
 
 # --- API ---
 REST_FRAMEWORK = {

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -14,11 +15,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from acquiring import registry
 from billing import checkouts, payments
 from billing.errors import Refused
-from billing.models import Invoice, Payment
-from subscriptions import lifecycle
+from billing.models import Invoice, Payment, Refund
+from subscriptions import entitlements, films, lifecycle
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -33,7 +35,7 @@ from subscriptions.pages.common import (
     waiting_payment,
     zone_of,
 )
-from subscriptions.pages.faces import face, refund_face
+from subscriptions.pages.faces import face, refund_face, shown
 
 LOOKS = 10  # so often a page without scripts looks for the bank's news before it says again that the bank waits
 
@@ -126,11 +128,20 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
     period = period_of(found.invoice_id)
     subscription = period.subscription if period else None
     back = _back(request)
-    seen = face(found, found.invoice, subscription, back=back > 0)
-    refunds = [(refund, *refund_face(refund)) for refund in found.refunds.order_by("created_at")]
+    refunds = [(refund, *refund_face(refund)) for refund in shown(found.refunds.order_by("created_at"))]
+    returned = sum(refund.amount for refund, *_ in refunds if refund.status == Refund.Status.SUCCEEDED)
+    seen = face(found, found.invoice, subscription, returned=returned, back=back > 0)
+    may_watch = found.status == Payment.Status.SUCCEEDED and _may_watch(request.user, now)
     back_soon = any(refund.is_live for refund, *_ in refunds)
     other = _other(found)
-    version = [seen.look, seen.title, bank_page(found), str(other), str(_can_retry(found, period, other))]
+    version = [
+        seen.look,
+        seen.title,
+        bank_page(found),
+        str(other),
+        str(_can_retry(found, period, other)),
+        str(may_watch),
+    ]
     return {
         "payment": found,
         "period": period,
@@ -143,10 +154,16 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         "can_retry": _can_retry(found, period, other),
         "other": other,
         "refunds": refunds,
-        "receipt": found.invoice.status == Invoice.Status.PAID and not found.surplus,
+        "may_watch": may_watch,
+        "receipt": found.status == Payment.Status.SUCCEEDED and not found.surplus,
+        "support": settings.SUPPORT_EMAIL,
         # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
         "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),
     }
+
+
+def _may_watch(user: User, now: datetime) -> bool:
+    return any(entitlements.may(user.pk, role, at=now) for role in {film.role for film in films.FILMS})
 
 
 def _back(request: Request) -> int:
