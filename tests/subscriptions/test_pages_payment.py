@@ -90,7 +90,7 @@ def test_M7_paid_opens_access_within_a_moment(browser, payment, till):
 
     settle(payment, things.now())
     after = page(browser, payment)
-    assert "Your access is open" in after.text and "is yours until" in after.text
+    assert "Your access is open" in after.text and "is paid to" in after.text
     assert 'href="/films/"' in after.text and f'href="/receipts/{payment.invoice_id}/"' in after.text
     assert "data-final" in after.text and "http-equiv" not in after.text and "payment.js" not in after.text
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from billing import payments
 from billing.models import Payment
 from subscriptions import cancellation
 from subscriptions.models import Price, Subscription
@@ -95,6 +96,8 @@ def test_a_second_tab_finds_the_checkout_that_waits(browser):
 
     check_out(browser)
     assert Subscription.objects.count() == Payment.objects.count() == 1
+    payments.cancel(Payment.objects.get().pk, at=things.now())
+    assert "You have begun to pay" not in browser.get("/checkout/month/").text
 
 
 def test_another_plan_closes_the_checkout_that_waits(browser, vera, till):
