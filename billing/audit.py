@@ -21,7 +21,7 @@ PAYMENT_FINAL_WITHIN = timedelta(days=14)
 REFUND_FINAL_WITHIN = timedelta(days=21)
 INVOICE_CLOSED_WITHIN = timedelta(days=1)  # after its time to be paid
 
-LIMITS = {
+LIMITS: dict[str, Any] = {
     "overdue": OVERDUE,
     "settled_within": SETTLED_WITHIN,
     "payment_final_within": PAYMENT_FINAL_WITHIN,
@@ -120,7 +120,7 @@ def state_told(noun: str, table: str, unborn: str = "") -> Check:
         WITH latest AS (
             SELECT DISTINCT ON (subject_id) subject_id, to_state FROM billing_event
              WHERE subject_type = '<noun>' AND to_state <> '' ORDER BY subject_id, id DESC)
-        SELECT row.id AS <noun>, row.status, latest.to_state AS told
+        SELECT row.id AS subject, row.status, latest.to_state AS told
           FROM <table> row LEFT JOIN latest ON latest.subject_id = row.id
          WHERE row.status IS DISTINCT FROM coalesce(latest.to_state, '<unborn>')"""
     sql = sql.replace("<noun>", noun).replace("<table>", table).replace("<unborn>", unborn)

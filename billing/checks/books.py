@@ -6,6 +6,9 @@ from billing.audit import Check
 audit.reads("billing_account", "billing_transfer")
 audit.explains("SELECT 'payment:' || id AS reference FROM billing_payment WHERE status = 'succeeded'")
 audit.explains("SELECT 'refund:' || id FROM billing_refund WHERE status = 'succeeded'")
+audit.explains(
+    "SELECT 'case:' || id || step FROM billing_case, (VALUES (''), (':back'), (':loss'), (':won')) steps (step)"
+)
 
 WALLETS = """
     SELECT account.code AS account, account.balance, coalesce(moved.sum, 0) AS transfers

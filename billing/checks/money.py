@@ -3,7 +3,9 @@
 from billing import audit
 from billing.audit import Check
 
-audit.reads("billing_invoice", "billing_invoiceline", "billing_payment", "billing_refund", "billing_event")
+audit.reads(
+    "billing_invoice", "billing_invoiceline", "billing_payment", "billing_refund", "billing_event", "billing_case"
+)
 
 PAID = """
     SELECT invoice.id AS invoice, invoice.number, invoice.total, count(payment.id) AS payments,
@@ -80,4 +82,5 @@ audit.register(
     audit.state_told("invoice", "billing_invoice", unborn="draft"),
     audit.state_told("payment", "billing_payment"),
     audit.state_told("refund", "billing_refund"),
+    audit.state_told("case", "billing_case"),
 )
