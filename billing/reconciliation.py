@@ -101,7 +101,7 @@ def unknown_refund(
     """The case of a refund that was made, and not by us; None where it was not made or has no id."""
     if outcome.status != Status.SUCCEEDED or not outcome.reference or outcome.amount is None:
         return None
-    outcome, amount = outcomes.kept(outcome), outcome.amount
+    amount, outcome = outcome.amount, outcomes.kept(outcome)
     payment = Payment.objects.filter(acquirer=acquirer, acquirer_payment_id=payment_reference or "-").first()
     whose = "a payment of ours" if payment else f"payment {payment_reference or 'without an id'}, not ours"
     return _open(

@@ -1,4 +1,4 @@
-"""B7: what happens at the bank behind our back is found, shown and resolved, and the books are right before and after."""
+"""B7: what happens at the bank behind our back is found, shown and resolved; the books are right all the while."""
 
 from __future__ import annotations
 
@@ -93,6 +93,19 @@ def test_B7_a_cabinet_refund_s_callback_opens_the_same_case(called: Story) -> No
 
     assert Case.objects.get().kind == "unknown_refund" and not compare(called).opened
     assert not Callback.objects.exclude(status="processed").exists()
+
+
+def test_B2_the_audit_asks_the_acquirer_too(paid: Story) -> None:
+    out = StringIO()
+    call_command("audit", "--acquirer=sandbox", stdout=out)
+    paid.bank.refund_in_cabinet(paid.payment.acquirer_payment_id, 10_000)
+    with pytest.raises(CommandError, match="1 promises are broken"):
+        call_command("audit", "--acquirer=sandbox", f"--day={today()}", stdout=out)
+    with pytest.raises(CommandError, match="no acquirer nobody") as stop:
+        call_command("audit", "--acquirer=nobody", stdout=out)
+
+    assert "The books are right" in out.getvalue() and "BROKEN: acquirer.agrees" in out.getvalue()
+    assert stop.value.returncode == 2
 
 
 @pytest.mark.parametrize(("how", "in_cash"), [("loss", 0), ("won", 29_900)])
@@ -201,7 +214,7 @@ def test_B7_a_part_that_was_captured_goes_to_suspense_and_the_payment_is_given_u
 
 
 def test_B7_without_a_statement_nothing_is_said(story: Story) -> None:
-    story.bank.fault("refuse_connection")
+    story.bank.fault("refuse", count=30)
     with pytest.raises(CommandError, match="gave no statement") as stop:
         call_command("reconcile", "--acquirer=sandbox", stdout=StringIO())
     story.bank.clear_faults()

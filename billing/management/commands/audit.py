@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,8 +10,11 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from billing import audit
+from acquiring.http import Unanswered
+from acquiring.registry import UnknownAcquirer
+from billing import audit, reconciliation
 from billing.audit import Finding, Report
+from billing.models import Case
 
 
 class Command(BaseCommand):
@@ -20,6 +24,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--shown", type=int, default=10, help="Rows to show of each breach (10).")
         parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="Only this check; repeatable.")
+        parser.add_argument("--acquirer", help="Also compare this acquirer's statement; differences become cases.")
+        parser.add_argument("--day", type=date.fromisoformat, help="Of the statement (UTC). Today and 3 days before.")
         parser.add_argument("--timings", action="store_true", help="Also how long each check took.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,10 +34,32 @@ class Command(BaseCommand):
             raise CommandError(f"There is no check {', '.join(sorted(unknown))}.", returncode=2)
         try:
             self._be_migrated()
+            self._compare(options["acquirer"], options["day"])
             report = audit.run(at=timezone.now(), shown=max(options["shown"], 1), only=frozenset(options["only"]))
+            report.breaches += self._cases(options["acquirer"])
+        except UnknownAcquirer as error:
+            raise CommandError(f"There is no acquirer {error}.", returncode=2) from None
+        except Unanswered as error:
+            raise CommandError(f"No audit: {options['acquirer']} gave no statement: {error}", returncode=2) from None
         except (audit.CannotAudit, DatabaseError) as error:
             raise CommandError(f"No audit: {str(error).strip()}", returncode=2) from None
         self._tell(report, timings=options["timings"])
+
+    def _compare(self, acquirer: str | None, day: date | None) -> None:
+        at = timezone.now()
+        today = at.astimezone(UTC).date()
+        days = [day] if day else [today - timedelta(days=back) for back in range(reconciliation.DAYS, -1, -1)]
+        for each in days if acquirer else ():
+            result = reconciliation.run(str(acquirer), each, at=at)
+            self.stdout.write(f"{acquirer}, {each}: {result.lines} lines, {len(result.opened)} new differences")
+
+    def _cases(self, acquirer: str | None) -> list[Finding]:
+        """Asked for an acquirer, its open cases break the promise that it agrees with us."""
+        open_ = Case.objects.filter(acquirer=acquirer, status=Case.Status.OPEN) if acquirer else Case.objects.none()
+        latest = open_.order_by("created_at")[:50]
+        rows = [{"case": case.pk, "kind": case.kind, "sentence": case.sentence} for case in latest]
+        check = audit.Check("acquirer.agrees", f"{acquirer} says what our books say.", "")
+        return [Finding(check, open_.count(), rows)] if rows else []
 
     def _be_migrated(self) -> None:
         executor = MigrationExecutor(connection)
