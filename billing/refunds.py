@@ -100,17 +100,13 @@ def promise(
 def record_external(
     payment_id: uuid.UUID, *, amount: Money, reference: str, reason: str, actor: str, at: datetime
 ) -> Refund:
-    """Writes down a refund that was made at the acquirer, in its cabinet: nobody is called. Once per `reference`.
-
-    Raises what `promise` raises.
-    """
+    """Writes down, once, a refund made in the acquirer's cabinet: nobody is called. Raises what `promise` raises."""
     with transaction.atomic():
         payment = lock_payment(payment_id)
         refund = payment.refunds.filter(acquirer_refund_id=reference).first()
         if refund is None:
             refund = promise(payment, amount=amount, reason=reason, actor=actor, at=at)
-        outcome = Outcome(Status.SUCCEEDED, reference=reference, amount=amount)
-        return apply(refund.pk, outcome, actor=actor, at=at)
+        return apply(refund.pk, Outcome(Status.SUCCEEDED, reference, amount=amount), actor=actor, at=at)
 
 
 def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:

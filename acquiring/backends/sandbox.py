@@ -235,8 +235,7 @@ def notice(data: Any) -> Notice:
     kind, key = text(data, "type"), text(data, "id")
     if not kind or not key:
         raise Malformed("type or id")
-    reference = text(content, "payment_id") if subject is Subject.REFUND else ""
-    return Notice(key, subject, kind, MAPPING[subject](content), payment_reference=reference)
+    return Notice(key, subject, kind, MAPPING[subject](content), payment_reference=str(content.get("payment_id", "")))
 
 
 def statement_page(data: Any) -> tuple[list[StatementLine], int | None]:

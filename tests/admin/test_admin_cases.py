@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import transaction
+from moneyed import Money
 
 from acquiring.types import Outcome, Status
 from billing import parking, reconciliation
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def case(paid: Payment) -> Case:
     """A refund of 100.00 that was made in the cabinet."""
-    outcome = Outcome(Status.SUCCEEDED, reference="ref_cabinet", amount=paid.money / 26.99)
+    outcome = Outcome(Status.SUCCEEDED, reference="ref_cabinet", amount=Money("100.00", "RUB"))
     found = reconciliation.unknown_refund("fake", outcome, paid.acquirer_payment_id, at=now())
     assert found is not None
     return found
