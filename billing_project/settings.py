@@ -117,6 +117,7 @@ STAFF_ROLES = {
         "billing.capture_payment",
         "billing.void_invoice",
         "billing.retry_parked",
+        "billing.resolve_case",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.change_plan",

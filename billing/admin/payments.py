@@ -17,6 +17,7 @@ from billing import money, payments, refunds
 from billing.admin import parked, telling
 from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds, note, request_key
 from billing.admin.lists import AcquirerFilter, ParkedFilter, ReadOnly, ReadOnlyInline, as_id, as_number, people
+from billing.admin.unparking import DealtWith
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 
 
@@ -143,7 +144,7 @@ class RefundsInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(WithDeeds):
-    deeds = (GiveBack(), AskAboutPayment(), Capture())
+    deeds = (GiveBack(), AskAboutPayment(), Capture(), DealtWith())
     list_display = (
         telling.moment_column("created_at", "Time"),
         telling.link_column("user", "Customer"),

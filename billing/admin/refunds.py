@@ -16,6 +16,7 @@ from billing.admin import telling
 from billing.admin.deeds import Deed, Done, WithDeeds, note
 from billing.admin.lists import AcquirerFilter, ParkedFilter, as_id, as_number, people
 from billing.admin.payments import before_and_after, refund_done
+from billing.admin.unparking import DealtWith
 from billing.models import Invoice, Refund
 
 
@@ -73,7 +74,7 @@ class RefundAcquirerFilter(AcquirerFilter):
 
 @admin.register(Refund)
 class RefundAdmin(WithDeeds):
-    deeds = (TryAgain(), AskAboutRefund())
+    deeds = (TryAgain(), AskAboutRefund(), DealtWith())
     list_display = (
         telling.moment_column("created_at", "Time"),
         telling.link_column("payment.user", "Customer"),
