@@ -157,8 +157,9 @@ CASES = {
     ],
     "subscription.moves_on": ["UPDATE subscriptions_subscription SET next_action_at = NULL WHERE status = 'active'"],
     "period.sequence": [
-        "INSERT INTO subscriptions_period (subscription_id, number, months, starts_at, ends_at, invoice_id, created_at)"
-        " SELECT subscription_id, 2, 1, starts_at + interval '1 day', ends_at, NULL, now() FROM subscriptions_period"
+        "INSERT INTO subscriptions_period (subscription_id, number, months, starts_at, ends_at, invoice_id, created_at,"
+        " refund_policy) SELECT subscription_id, 2, 1, starts_at + interval '1 day', ends_at, NULL, now(), 'none'"
+        " FROM subscriptions_period"
         " WHERE starts_at IS NOT NULL"
     ],
     "period.begun+subscription.paid": [
@@ -225,8 +226,10 @@ def test_B2_only_some_checks_and_an_unknown_one(books: FakeAcquirer) -> None:
 
 
 def test_B2_a_half_migrated_database_is_a_sentence_and_2() -> None:
-    MigrationRecorder(connection).record_unapplied("subscriptions", "0003_permissions")
-    with pytest.raises(CommandError, match=r"not migrated, 1 migrations .* subscriptions.0003_permissions") as stop:
+    MigrationRecorder(connection).record_unapplied("subscriptions", "0004_refund_policy_of_a_period")
+    with pytest.raises(
+        CommandError, match=r"not migrated, 1 migrations .* subscriptions.0004_refund_policy_of_a_period"
+    ) as stop:
         call_command("audit", stdout=StringIO())
 
     assert stop.value.returncode == 2
