@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
 from django.http import HttpRequest
 
 from accounts.fields import validate_printable
@@ -40,8 +40,18 @@ class LogInForm(AuthenticationForm):
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
+        wrong = "This e-mail and password do not belong together. Capitals matter in the password only."
+        self.error_messages = {**self.error_messages, "invalid_login": wrong}
         self.fields["username"].widget = forms.EmailInput(
             attrs={"autocomplete": "username", "inputmode": "email", "maxlength": 254, "autofocus": True}
         )
         self.fields["username"].label = "E-mail"
         self.fields["password"].max_length = PASSWORD_LENGTH  # type: ignore[attr-defined]
+
+
+class ForgotForm(PasswordResetForm):
+    """The stock form, in the shop's spelling."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "E-mail"

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from django.views.generic import FormView
 
 from accounts import people
-from accounts.forms import LogInForm, SignUpForm
+from accounts.forms import ForgotForm, LogInForm, SignUpForm
 from accounts.models import User
 from accounts.throttles import ThrottledPosts
 
@@ -153,6 +153,7 @@ class PasswordReset(ThrottledPosts, PlainLabels, auth.PasswordResetView):
     """The stock view. Links carry our public address, not the Host header that the asker sent."""
 
     template_name = "accounts/password_reset.html"
+    form_class = ForgotForm
     email_template_name = "accounts/mail/password_reset.txt"
     subject_template_name = "accounts/mail/password_reset_subject.txt"
     extra_email_context = {"public_url": settings.PUBLIC_URL}

@@ -93,6 +93,7 @@ class Outcome:
     our_id: str = ""
     amount: Money | None = None
     refunded: Money | None = None
+    charged_back: Money | None = None
     redirect_url: str = ""
     widget: Mapping[str, Any] = field(default_factory=dict)
     card: Card | None = None
@@ -132,7 +133,7 @@ class Notice:
     """A verified callback, translated.
 
     `dedupe_key` is equal for two deliveries of one notice. Where `trusted` is False the acquirer does not sign:
-    the notice is only a doorbell, and `fetch` tells the truth.
+    the notice is only a doorbell, and `fetch` tells the truth. `payment_reference` is set for refunds.
     """
 
     dedupe_key: str
@@ -140,6 +141,7 @@ class Notice:
     kind: str
     outcome: Outcome
     trusted: bool = True
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

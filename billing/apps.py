@@ -6,3 +6,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from acquiring import checks  # noqa: F401  registers the system checks of acquirers
+        from billing import checks as promises  # noqa: F401  registers what the audit asks

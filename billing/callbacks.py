@@ -13,7 +13,7 @@ from django.db import transaction
 from acquiring import registry
 from acquiring.base import BadCallback
 from acquiring.types import Notice, Reply, Subject
-from billing import outcomes, payments, refunds, settlement, sweeps, wake
+from billing import outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Payment, Refund
 
@@ -130,6 +130,7 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
     if notice.trusted:
         payment = settlement.apply(payment.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
+        reconciliation.charged_back(payment, notice.outcome, at=at)
     else:
         payment = payments.check(payment.pk, at=at)
     return payment.parked
@@ -138,6 +139,10 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
 def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
+        if notice.trusted and reconciliation.unknown_refund(
+            callback.acquirer, notice.outcome, notice.payment_reference, at=at
+        ):
+            return ""
         return f"{callback.acquirer} speaks of a refund that we did not make: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Refund.noun, refund.pk
     if notice.trusted:

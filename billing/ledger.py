@@ -27,6 +27,11 @@ def refunds(currency: str) -> Account:
     return _house(Account.Kind.REFUNDS, f"refunds:{currency}", currency)
 
 
+def fees(currency: str) -> Account:
+    """What acquirers kept, and disputes that were lost."""
+    return _house(Account.Kind.FEES, f"fees:{currency}", currency)
+
+
 def suspense(currency: str) -> Account:
     """Money that we cannot explain yet."""
     return _house(Account.Kind.SUSPENSE, f"suspense:{currency}", currency)

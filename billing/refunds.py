@@ -97,6 +97,18 @@ def promise(
     return refund
 
 
+def record_external(
+    payment_id: uuid.UUID, *, amount: Money, reference: str, reason: str, actor: str, at: datetime
+) -> Refund:
+    """Writes down, once, a refund made in the acquirer's cabinet: nobody is called. Raises what `promise` raises."""
+    with transaction.atomic():
+        payment = lock_payment(payment_id)
+        refund = payment.refunds.filter(acquirer_refund_id=reference).first()
+        if refund is None:
+            refund = promise(payment, amount=amount, reason=reason, actor=actor, at=at)
+        return apply(refund.pk, Outcome(Status.SUCCEEDED, reference, amount=amount), actor=actor, at=at)
+
+
 def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     """Sends a refund that is not final to the acquirer (again: the key makes it one), and applies the answer."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
@@ -260,7 +272,8 @@ def refunded_from(payment: Payment) -> Account:
 def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
     refund.next_check_at = None
     refund.decline_code, refund.decline_message = outcome.code[:60], outcome.message[:300]
-    refund.parked = f"The acquirer refused this refund: {outcome.message or outcome.code}. The customer still waits."
+    why = (outcome.message or outcome.code or "it does not say why").rstrip(".")
+    refund.parked = f"The acquirer refused this refund: {why}. The customer still waits."
     events.change(refund, refund.fail, actor=actor, at=at, save=NOTED, reason=outcome.message, data=told(refund))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from celery import shared_task
 from django.utils import timezone
 
-from billing import callbacks, checkouts, events, payments, refunds
+from billing import callbacks, checkouts, events, payments, reconciliation, refunds
 
 
 def _until_idle(sweep: Callable[..., int], rounds: int = 50) -> None:
@@ -38,3 +38,8 @@ def poll_refunds() -> None:
 @shared_task
 def close_checkouts() -> None:
     _until_idle(checkouts.close_due)
+
+
+@shared_task
+def reconcile() -> None:
+    reconciliation.run_lately(at=timezone.now())

@@ -118,6 +118,7 @@ STAFF_ROLES = {
         "billing.capture_payment",
         "billing.void_invoice",
         "billing.retry_parked",
+        "billing.resolve_case",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.change_plan",
@@ -195,6 +196,7 @@ EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Boxoffice <billing@boxoffice.example>")
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@boxoffice.example")
 
 # --- API ---
 REST_FRAMEWORK = {

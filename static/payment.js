@@ -2,12 +2,23 @@
 (() => {
   const region = document.getElementById("payment");
   const begun = Date.now();
+  const patience = 30000; // so long somebody whom the bank has sent back reads "Checking", before "Waiting for you"
+  let back = new URLSearchParams(location.search).has("back");
   let timer;
   const shown = () => region.querySelector("[data-version]");
 
+  // What a reload would show is what the script shows: the mark leaves the address too.
+  function stateUrl() {
+    if (back && Date.now() - begun > patience) {
+      back = false;
+      history.replaceState(null, "", location.pathname);
+    }
+    return region.dataset.stateUrl + (back ? "?back=1" : "");
+  }
+
   async function look() {
     try {
-      const answer = await fetch(region.dataset.stateUrl, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(stateUrl(), { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.redirected || answer.status === 404) return location.reload(); // logged out meanwhile
       if (answer.ok) show(await answer.text());
     } catch { /* offline for a moment: the next look may do better */ }

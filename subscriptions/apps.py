@@ -5,4 +5,7 @@ class SubscriptionsConfig(AppConfig):
     name = "subscriptions"
 
     def ready(self) -> None:
-        from subscriptions import handlers  # noqa: F401  registers what to do on events
+        from subscriptions import (
+            audit,  # noqa: F401  registers what the audit asks
+            handlers,  # noqa: F401  registers what to do on events
+        )

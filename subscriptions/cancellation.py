@@ -127,7 +127,7 @@ def _preview(subscription: Subscription, period: Period, at: datetime) -> Previe
             "Nothing was paid for this term, so nothing comes back.",
         )
     term = pricing.Term(
-        policy=plan.refund_policy,
+        policy=period.refund_policy,
         paid=payment.captured_money,
         refunded=payment.refunded_money,
         months=period.months,

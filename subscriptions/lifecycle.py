@@ -1,24 +1,22 @@
-"""The life of a subscription: subscribe, activate, abandon, end. Cancelling stands in cancellation."""
+"""The life of a subscription: subscribe, activate, abandon. It ends in endings or by a cancellation."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 from moneyed import Money
 
 from accounts.models import User
-from billing import checkouts, events, invoices, ledger, money, payments, sweeps
+from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import offers
 from subscriptions.calendar import anniversary
 from subscriptions.models import Period, Subscription
-
-LEASE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,8 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             return_url=order.return_url,
             save_card=order.save_card,
         )
-    # Read anew and not refreshed: django-fsm's refresh_from_db is not for threads, two at once raise AttributeError.
-    return Subscribed(Subscription.objects.get(pk=subscription.pk), payment)
+    subscription.refresh_from_db()
+    return Subscribed(subscription, payment)
 
 
 def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:
@@ -146,41 +144,6 @@ def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> 
         events.change(subscription, subscription.abandon, actor=actor, at=at, reason=reason)
 
 
-def end_due(*, at: datetime, limit: int = 200) -> int:
-    """Moves on the subscriptions whose term, grace or paid rest is over at `at`. Returns how many were taken up."""
-    rows = sweeps.claim(
-        Subscription.objects.filter(next_action_at__isnull=False),
-        "next_action_at",
-        at=at,
-        lease=LEASE,
-        limit=limit,
-    )
-    sweeps.each(rows, lambda pk: end(pk, at=at))
-    return len(rows)
-
-
-def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
-    """Moves a subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
-    with transaction.atomic():
-        subscription = lock(subscription_id)
-        state = Subscription.Status
-        while subscription.next_action_at is not None:
-            till, until = subscription.valid_till, subscription.access_until
-            if subscription.status == state.ACTIVE and till and till <= at:
-                transition, following = subscription.fall_due, until
-            elif subscription.status == state.PAST_DUE and until and until <= at:
-                transition, following = subscription.expire, None
-            elif subscription.status == state.CANCELLED and until and until <= at:
-                transition, following = subscription.end, None
-            else:
-                subscription.next_action_at = till if subscription.status == state.ACTIVE else until
-                subscription.save(update_fields=["next_action_at"])
-                break
-            subscription.next_action_at = following
-            events.change(subscription, transition, actor="system", at=at, save=["next_action_at"])
-    return subscription
-
-
 def lock(subscription_id: uuid.UUID) -> Subscription:
     """The subscription, locked until the end of the transaction. Raises NotFound."""
     try:
@@ -229,7 +192,9 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
     live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
     if live and live.status == Subscription.Status.PENDING and _is_for(live, offer):
         return live
-    if live:
+    if live and live.status == Subscription.Status.PAST_DUE:
+        _make_way(live.pk, actor=actor, at=at)
+    elif live:
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(live.pk))
     subscription = Subscription.objects.create(
         user=user, plan=offer.plan, price=offer.price, request_key=order.request_key or None, created_at=at
@@ -243,7 +208,14 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
-    Period.objects.create(subscription=subscription, number=1, months=offer.plan.months, invoice=invoice, created_at=at)
+    Period.objects.create(
+        subscription=subscription,
+        number=1,
+        months=offer.plan.months,
+        refund_policy=offer.plan.refund_policy,
+        invoice=invoice,
+        created_at=at,
+    )
     events.emit(
         "subscription.created",
         subscription,
@@ -253,6 +225,14 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
     )
     return subscription
+
+
+def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
+    """In the days of grace the next term can be bought: the old subscription ends, its grace goes on as promised."""
+    subscription = lock(past_due_id)
+    subscription.next_action_at = None
+    reason = "A new term was chosen in the days of grace"
+    events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=["next_action_at"])
 
 
 def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:

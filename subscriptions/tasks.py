@@ -3,11 +3,11 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscriptions import lifecycle
+from subscriptions import endings
 
 
 @shared_task
 def end_terms() -> None:
     for _ in range(50):
-        if not lifecycle.end_due(at=timezone.now()):
+        if not endings.end_due(at=timezone.now()):
             return

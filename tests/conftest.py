@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 
 from tests.local_bank import LocalBank
 
@@ -31,6 +32,7 @@ def sandbox_at(bank: LocalBank, callback_url: str = "", **options: Any) -> dict[
 def _laptop(settings: Any) -> None:
     """No worker listens in tests: wake-ups go to memory, and the tests run the sweeps themselves."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    cache.clear()  # what throttles counted in another test
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import callbacks, checkouts, events, payments, refunds
 from notifications import mailings
-from subscriptions import lifecycle
+from subscriptions import endings
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     refunds.poll_due,
     events.deliver_due,
     checkouts.close_due,
-    lifecycle.end_due,
+    endings.end_due,
     mailings.send_due,
 )
 

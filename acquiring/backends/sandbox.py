@@ -197,6 +197,7 @@ def payment_outcome(data: Any) -> Outcome:
         our_id=text(data, "order_id"),
         amount=money(units, currency) if currency else None,  # a tombstone has neither
         refunded=money(whole(data, "refunded"), currency) if currency else None,
+        charged_back=money(data["charged_back"], currency) if currency and data.get("charged_back") else None,
         redirect_url=text_or_none(data, "payment_url") if status is Status.PENDING else "",
         card=_card(data),
         decline=decline,
@@ -234,7 +235,7 @@ def notice(data: Any) -> Notice:
     kind, key = text(data, "type"), text(data, "id")
     if not kind or not key:
         raise Malformed("type or id")
-    return Notice(key, subject, kind, MAPPING[subject](content))
+    return Notice(key, subject, kind, MAPPING[subject](content), payment_reference=str(content.get("payment_id", "")))
 
 
 def statement_page(data: Any) -> tuple[list[StatementLine], int | None]:

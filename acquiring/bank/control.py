@@ -48,6 +48,7 @@ def home(error: str = "") -> str:
     return render_template(
         "control.html",
         error=error,
+        typed=request.form if error else {},
         kinds=KINDS,
         codes=DECLINES,
         faults=bank.faults.listed(),
@@ -123,12 +124,12 @@ def order_fault() -> Page:
 
 
 def _form_fault() -> tuple[str, object, object, object]:
-    """The form's fields as `Faults.add` wants them. Raises BadFault."""
+    """The form's fields as `Faults.add` wants them; a rate stands instead of the count. Raises BadFault."""
     form = request.form
     name, argument = form.get("fault", ""), form.get("argument", "").strip()
     try:
-        count = int(form["count"]) if form.get("count", "").strip() else None
         rate = float(form["rate"]) if form.get("rate", "").strip() else None
+        count = int(form["count"]) if form.get("count", "").strip() and rate is None else None
         seed = int(form.get("seed", "").strip() or 0)
     except ValueError:
         raise BadFault("count, rate and seed must be numbers") from None

@@ -57,9 +57,9 @@ class Journal:
         return self.books.select(Operation, "1 ORDER BY seq")
 
     def statement(self, day: date, page: int) -> tuple[list[dict[str, Any]], int | None]:
-        """One page of the charges and refunds of a day (UTC), and the number of the next page."""
+        """One page of the charges, refunds and chargebacks of a day (UTC), and the number of the next page."""
         since, until = day.isoformat(), (day + timedelta(days=1)).isoformat()
-        where = "kind <> 'chargeback' AND at >= ? AND at < ? ORDER BY seq LIMIT ? OFFSET ?"
+        where = "at >= ? AND at < ? ORDER BY seq LIMIT ? OFFSET ?"
         lines = self.books.select(Operation, where, since, until, PAGE + 1, PAGE * (page - 1))
         items = [{**self._object(line), "at": line.at} for line in lines[:PAGE]]
         return items, page + 1 if len(lines) > PAGE else None
@@ -67,7 +67,7 @@ class Journal:
     def _object(self, line: Operation) -> dict[str, Any]:
         if line.kind == "refund":
             return self.books.select(Refund, "id = ?", line.id)[0].as_json()
-        return self.books.select(Payment, "id = ?", line.id)[0].as_json(self.public_url)
+        return self.books.select(Payment, "id = ?", line.payment_id)[0].as_json(self.public_url)
 
     def announce(self, kind: str, subject: Payment | Refund) -> None:
         """Owes the merchant a callback of this kind, and lets the callback faults have their way with it."""

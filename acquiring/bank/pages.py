@@ -39,7 +39,7 @@ def _private(response: Any) -> Any:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
     )
     return response
 
@@ -108,9 +108,9 @@ def _tried(payment: Payment) -> Page:
         return redirect(f"/pay/{payment.id}/3ds", 303)
     faults = the_bank().faults
     if faults.take("timeout_after"):
-        return _broken(504, "The bank took too long to answer")
+        return _broken(payment, 504, "The bank took too long to answer")
     if faults.take("error_after"):
-        return _broken(500, "Something went wrong at the bank")
+        return _broken(payment, 500, "Something went wrong at the bank")
     if payment.status == "declined":  # the customer should read why before going back
         return redirect(f"/pay/{payment.id}", 303)
     return _lead_back(payment)
@@ -120,9 +120,9 @@ def _lead_back(payment: Payment) -> Page:
     return redirect(payment.return_url or f"/pay/{payment.id}", 303)
 
 
-def _broken(status: int, title: str) -> Page:
+def _broken(payment: Payment, status: int, title: str) -> Page:
     text = "We cannot say yet whether you have paid. Please return to the shop and look there before paying again."
-    return render_template("trouble.html", title=title, text=text), status
+    return render_template("trouble.html", title=title, text=text, payment=payment), status
 
 
 def _form(payment: Payment, errors: dict[str, str] | None = None) -> str:

@@ -35,7 +35,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2, "cols": 80, "autofocus": True}),
-        help_text="Kept in the history, with your name. For instance: ticket 4711, charged after cancelling.",
+        help_text="For colleagues, kept with your name; never shown to the customer. Such as: ticket 4711",
     )
 
     def __init__(self, *args: Any, row: Any = None, **kwargs: Any) -> None:

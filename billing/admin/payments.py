@@ -17,6 +17,7 @@ from billing import money, payments, refunds
 from billing.admin import parked, telling
 from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds, note, request_key
 from billing.admin.lists import AcquirerFilter, ParkedFilter, ReadOnly, ReadOnlyInline, as_id, as_number, people
+from billing.admin.unparking import DealtWith
 from billing.models import Invoice, Payment, PaymentMethod, Refund
 
 
@@ -143,16 +144,16 @@ class RefundsInline(ReadOnlyInline):
 
 @admin.register(Payment)
 class PaymentAdmin(WithDeeds):
-    deeds = (GiveBack(), AskAboutPayment(), Capture())
+    deeds = (GiveBack(), AskAboutPayment(), Capture(), DealtWith())
     list_display = (
         telling.moment_column("created_at", "Time"),
         telling.link_column("user", "Customer"),
         telling.money_column("money", "Amount", "amount"),
+        telling.money_column("refunded_money", "Went back", "refunded", zero=telling.NOTHING),
         telling.state_or_trouble(),
         "bought",
         "acquirer",
         "acquirer_payment_id",
-        telling.money_column("refunded_money", "Went back", "refunded", zero=telling.NOTHING),
     )
     list_filter: ClassVar[list[Any]] = ["status", AcquirerFilter, ParkedFilter, "surplus", "created_at"]
     list_select_related = ("user", "invoice")

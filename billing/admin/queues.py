@@ -15,6 +15,7 @@ from billing import callbacks, events
 from billing.admin import telling, timeline
 from billing.admin.deeds import Deed, Done, WithDeeds
 from billing.admin.lists import AcquirerFilter, ReadOnly, as_id, as_number, people
+from billing.admin.unparking import DealtWith
 from billing.models import Callback, Delivery, Event, RequestKey
 
 
@@ -165,7 +166,7 @@ class ActAgain(Deed):
 
 @admin.register(Callback)
 class CallbackAdmin(WithDeeds):
-    deeds = (ActAgain(),)
+    deeds = (ActAgain(), DealtWith())
     list_display = (
         telling.moment_column("received_at", "Received"), "acquirer", "kind", telling.state_column(), "subject",
         "attempts", "note",

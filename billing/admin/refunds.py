@@ -6,24 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from acquiring import registry
-from billing import money, refunds
+from billing import money, refund_retries, refunds
 from billing.admin import telling
 from billing.admin.deeds import Deed, Done, WithDeeds, note
 from billing.admin.lists import AcquirerFilter, ParkedFilter, as_id, as_number, people
 from billing.admin.payments import before_and_after, refund_done
-from billing.errors import Conflict
+from billing.admin.unparking import DealtWith
 from billing.models import Invoice, Refund
-
-
-def again_key(refund: Refund) -> str:
-    """The key of the refund that takes a failed one's place: it can have one successor only."""
-    return f"again:{refund.pk}"
 
 
 class TryAgain(Deed):
@@ -43,16 +37,8 @@ class TryAgain(Deed):
         ]  # fmt: skip
 
     def do(self, row: Refund, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
-        if row.status != Refund.Status.FAILED:
-            raise Conflict("Only a failed refund can be tried again.", "not_failed")
-        refund = refunds.request(
-            row.payment_id,
-            amount=row.money,
-            reason=data["reason"],
-            requested_by=staff.pk,
-            actor=f"user:{staff.pk}",
-            request_key=again_key(row),
-            at=at,
+        refund = refund_retries.again(
+            row.pk, reason=data["reason"], requested_by=staff.pk, actor=f"user:{staff.pk}", at=at
         )
         return refund_done(refund)
 
@@ -79,7 +65,7 @@ class AskAboutRefund(Deed):
 
 def successor(refund: Refund) -> Refund | None:
     """The refund that was made when this one had failed."""
-    return Refund.objects.filter(request_key=again_key(refund)).first()
+    return Refund.objects.filter(request_key=refund_retries.successor_key(refund.pk)).first()
 
 
 class RefundAcquirerFilter(AcquirerFilter):
@@ -88,7 +74,7 @@ class RefundAcquirerFilter(AcquirerFilter):
 
 @admin.register(Refund)
 class RefundAdmin(WithDeeds):
-    deeds = (TryAgain(), AskAboutRefund())
+    deeds = (TryAgain(), AskAboutRefund(), DealtWith())
     list_display = (
         telling.moment_column("created_at", "Time"),
         telling.link_column("payment.user", "Customer"),
@@ -156,7 +142,4 @@ class RefundAdmin(WithDeeds):
         return telling.block(row.raw)
 
     def parked_rows(self, request: HttpRequest) -> tuple[QuerySet[Refund], str]:
-        """A failed refund that was tried again is its successor's business."""
-        key = Concat(Value("again:"), Cast(OuterRef("pk"), TextField()))
-        rows = self.get_queryset(request).exclude(parked="")
-        return rows.exclude(Exists(Refund.objects.filter(request_key=key))), "parked"
+        return self.get_queryset(request).exclude(parked=""), "parked"

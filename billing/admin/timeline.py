@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 
 from accounts.models import User
-from billing.models import Event
+from billing.models import Event, Payment, Refund
 from billing.models.state import StatefulModel
 
 LATEST = 100
@@ -27,8 +27,11 @@ class Moment:
 
 
 def of(row: StatefulModel) -> list[Moment]:
-    """The latest events of one row, newest first."""
-    return told(Event.objects.filter(subject_type=row.noun, subject_id=row.pk).order_by("-id")[:LATEST])
+    """The latest events of one row, newest first; a payment's refunds are part of its story."""
+    subjects = Q(subject_type=row.noun, subject_id=row.pk)
+    if isinstance(row, Payment):
+        subjects |= Q(subject_type=Refund.noun, subject_id__in=list(row.refunds.values_list("pk", flat=True)))
+    return told(Event.objects.filter(subjects).order_by("-id")[:LATEST])
 
 
 def told(events: QuerySet[Event]) -> list[Moment]:

@@ -4,11 +4,13 @@ from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.ledger import Account, Transfer
 from billing.models.payment import Payment
 from billing.models.payment_method import PaymentMethod
+from billing.models.reconciliation import Case
 from billing.models.refund import Refund
 
 __all__ = [
     "Account",
     "Callback",
+    "Case",
     "Delivery",
     "Event",
     "Invoice",

@@ -66,6 +66,7 @@ class Payment(StatefulModel):
             ("check_payment", "Can ask the bank about payments and refunds"),
             ("capture_payment", "Can take money that is held"),
             ("void_invoice", "Can void invoices"),
+            ("resolve_case", "Can settle differences with acquirers, and what was parked"),
             ("retry_parked", "Can take up again what was parked"),
         )
         constraints = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django.db import models
-from django_fsm import FSMModelMixin
 
 
-class StatefulModel(FSMModelMixin, models.Model):
+class StatefulModel(models.Model):
     """`noun` is the row's name in events; `told_as` renames states whose event is not called as the state is."""
 
     noun: ClassVar[str]
@@ -20,6 +20,18 @@ class StatefulModel(FSMModelMixin, models.Model):
 
     class Meta:
         abstract = True
+
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+    ) -> None:
+        """Reads the row anew.
+
+        A protected state takes its first value only, so the old one is forgotten first. (django-fsm's own mixin lifts
+        the protection meanwhile, for every row of every thread.)
+        """
+        if fields is None or "status" in (fields := list(fields)):
+            self.__dict__.pop("status", None)
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
 
     @property
     def event_kind(self) -> str:

@@ -154,7 +154,7 @@ def how_to_pay(body: dict[str, Any]) -> dict[str, Any]:
     """The part of an order that every way to pay has."""
     return {
         "acquirer": body.get("acquirer", ""),
-        "return_url": body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/"),
+        "return_url": body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/?back=1"),
         "save_card": body.get("save_card", False),
     }
 

@@ -86,7 +86,8 @@ class Subscription(StatefulModel):
 
     def has_access(self, at: datetime) -> bool:
         """Whether films play at `at`."""
-        return self.access_until is not None and at < self.access_until
+        begun = self.anchor_at is not None and self.anchor_at <= at
+        return begun and self.access_until is not None and at < self.access_until
 
     @transition(status, source=[Status.PENDING, Status.SUSPENDED], target=Status.ACTIVE)
     def activate(self) -> None: ...
@@ -135,6 +136,12 @@ class Period(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
     number = models.PositiveIntegerField(help_text="1 for the first.")
     months = models.PositiveSmallIntegerField()
+    refund_policy = models.CharField(
+        max_length=16,
+        choices=Plan.RefundPolicy,
+        default=Plan.RefundPolicy.UNUSED_MONTHS,
+        help_text="The plan's rule when it was bought; a change of the plan's changes nothing here.",
+    )
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     invoice = models.OneToOneField(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, timedelta, tzinfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -29,9 +31,10 @@ from subscriptions.pages.common import (
     waiting_payment,
     zone_of,
 )
-from subscriptions.pages.faces import Face, face, refund_face
+from subscriptions.pages.faces import Face, face, refund_face, shown
 
 SHOWN = 50  # newest payments on the page: years of them
+NEWS = timedelta(days=30)  # so long the account tells of a subscription that is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,16 @@ class Returned:
     badge: str
     words: str
     zone: tzinfo
+    what: str = ""
+    receipt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A subscription that was over lately, and the refund that its cancellation brought."""
+
+    subscription: Subscription
+    refund: Refund | None
 
 
 @never_cache
@@ -68,12 +81,14 @@ def account(request: Request) -> HttpResponse:
         "now": now,
         "live": live,
         "ending": lifecycle.running_out(user.pk, at=now),
+        "past": _past(user, now),
         "waiting": waiting,
         "bank_page": bank_page(waiting) if waiting else "",
         "cards": PaymentMethod.objects.filter(user=user, removed_at=None).order_by("-created_at"),
         "paid": _payments(rows[:SHOWN]),
         "more": len(rows) > SHOWN,
         "returned": _refunds(user),
+        "support": settings.SUPPORT_EMAIL,
     }
     return render(request, "subscriptions/account.html", context)
 
@@ -99,27 +114,30 @@ def receipt(request: Request, invoice_id: uuid.UUID) -> HttpResponse:
     payment = invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
     period = period_of(invoice.pk)
     zone = zone_of(period)
+    rows = list(shown(payment.refunds.order_by("created_at"))) if payment else []
+    back = sum((row.money for row in rows if row.status == Refund.Status.SUCCEEDED), invoice.money * 0)
     context = {
         "invoice": invoice,
         "lines": invoice.lines.order_by("position"),
         "payment": payment,
         "period": period,
         "zone": zone,
-        "refunds": [_returned(refund, zone) for refund in payment.refunds.order_by("created_at")] if payment else [],
+        "refunds": [_returned(refund, zone) for refund in rows],
+        "given_back": back,
+        "net": invoice.money - back,
     }
     return render(request, "subscriptions/receipt.html", context)
 
 
 def _payments(rows: list[Payment]) -> list[Paid]:
     invoices = [row.invoice_id for row in rows]
-    zones = _zones(invoices)
-    what = dict(
-        InvoiceLine.objects.filter(invoice__in=invoices).order_by("-position").values_list("invoice_id", "description")
-    )
+    zones, what = _zones(invoices), _what(invoices)
+    made = Refund.objects.filter(payment__in=rows, status=Refund.Status.SUCCEEDED).order_by()
+    returned = dict(made.values("payment").annotate(sum=Sum("amount")).values_list("payment", "sum"))
     return [
         Paid(
             payment=row,
-            face=face(row, row.invoice, None),
+            face=face(row, row.invoice, None, returned=int(returned.get(row.pk, 0))),
             what=what.get(row.invoice_id, str(row.invoice)),
             zone=zones.get(row.invoice_id, timezone.get_default_timezone()),
             receipt=row.status == Payment.Status.SUCCEEDED and not row.surplus,
@@ -129,16 +147,39 @@ def _payments(rows: list[Payment]) -> list[Paid]:
 
 
 def _refunds(user: User) -> list[Returned]:
-    rows = list(
-        Refund.objects.filter(payment__user=user).select_related("payment__invoice").order_by("-created_at")[:SHOWN]
-    )
-    zones = _zones([row.payment.invoice_id for row in rows])
-    return [_returned(row, zones.get(row.payment.invoice_id, timezone.get_default_timezone())) for row in rows]
+    found = shown(Refund.objects.filter(payment__user=user))
+    rows = list(found.select_related("payment__invoice").order_by("-created_at")[:SHOWN])
+    invoices = [row.payment.invoice_id for row in rows]
+    zones, what = _zones(invoices), _what(invoices)
+    return [
+        _returned(
+            row,
+            zones.get(row.payment.invoice_id, timezone.get_default_timezone()),
+            what=what.get(row.payment.invoice_id, str(row.payment.invoice)),
+        )
+        for row in rows
+    ]
 
 
-def _returned(refund: Refund, zone: tzinfo) -> Returned:
+def _returned(refund: Refund, zone: tzinfo, what: str = "") -> Returned:
     badge, words = refund_face(refund)
-    return Returned(refund, badge, words, zone)
+    return Returned(refund, badge, words, zone, what, receipt=not refund.payment.surplus)
+
+
+def _past(user: User, now: datetime) -> Past | None:
+    """The subscription that was over last, while that is news."""
+    over = [Subscription.Status.CANCELLED, Subscription.Status.ENDED, Subscription.Status.EXPIRED]
+    lately = Subscription.objects.filter(user=user, status__in=over, access_until__lte=now, access_until__gt=now - NEWS)
+    last = lately.select_related("plan").order_by("-access_until").first()
+    if last is None:
+        return None
+    return Past(last, shown(Refund.objects.filter(request_key=f"cancel:{last.pk}")).first())
+
+
+def _what(invoices: list[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What each invoice is for: its first line."""
+    lines = InvoiceLine.objects.filter(invoice__in=invoices).order_by("-position")
+    return dict(lines.values_list("invoice_id", "description"))
 
 
 def _zones(invoices: list[uuid.UUID]) -> dict[uuid.UUID, tzinfo]:

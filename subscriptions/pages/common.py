@@ -58,8 +58,8 @@ def action(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., H
 
 
 def return_url() -> str:
-    """Where the bank sends a customer back to; billing puts the payment's id in."""
-    return settings.PUBLIC_URL + reverse("payment", args=[NOBODY]).replace(str(NOBODY), "{payment}")
+    """Where the bank sends a customer back to; billing puts the payment's id in. `back` tells the page who comes."""
+    return settings.PUBLIC_URL + reverse("payment", args=[NOBODY]).replace(str(NOBODY), "{payment}") + "?back=1"
 
 
 def bank_page(payment: Payment) -> str:

@@ -1,8 +1,10 @@
-"""What a payment looks like to the person who waits for it: one face for each state, in plain words. Pure."""
+"""What a payment looks like to the person who waits for it: one face for each state, in plain words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from django.db.models import QuerySet
 
 from acquiring.types import Decline
 from billing.models import Invoice, Payment, Refund
@@ -48,12 +50,29 @@ DECLINES = {
 # The bank's own sentence helps only where it speaks of the card; elsewhere it is technical, or not for the page.
 QUOTED = (Decline.RETRY_LATER, Decline.ANOTHER_CARD, Decline.CUSTOMER_ACTION)
 
+BACK = Face(
+    "back",
+    "Checking",
+    "Checking with the bank",
+    "You are back from the bank; we are asking it how the payment ended.",
+)
 
-def face(payment: Payment, invoice: Invoice, subscription: Subscription | None) -> Face:
-    """The face of a payment whose subscription (if it is for one) is `subscription`."""
+
+def face(
+    payment: Payment,
+    invoice: Invoice,
+    subscription: Subscription | None,
+    *,
+    returned: int = 0,
+    back: bool = False,
+) -> Face:
+    """The face of a payment whose subscription (if it is for one) is `subscription`.
+
+    `returned`: minor units that went back for certain; `back`: the bank has just sent the customer back.
+    """
     status = Payment.Status(payment.status)
     if status == Payment.Status.SUCCEEDED:
-        return _paid(payment, subscription)
+        return _given_back(payment, returned) if returned and not payment.surplus else _paid(payment, subscription)
     if payment.parked:
         return Face(
             "parked",
@@ -65,6 +84,8 @@ def face(payment: Payment, invoice: Invoice, subscription: Subscription | None) 
         )
     if status == Payment.Status.FAILED:
         return _failed(payment, invoice)
+    if back and status == Payment.Status.PENDING:
+        return BACK
     return _waiting(payment)
 
 
@@ -118,6 +139,24 @@ def _paid(payment: Payment, subscription: Subscription | None) -> Face:
     )
 
 
+def _given_back(payment: Payment, returned: int) -> Face:
+    if returned >= payment.captured:
+        return Face(
+            "refunded",
+            "Refunded",
+            "This payment was given back",
+            "All of it went back the way it came. Your bank may take some days to show it.",
+            settled=True,
+        )
+    return Face(
+        "refunded",
+        "Partly refunded",
+        "Part of this payment was given back",
+        "It went back the way it came. Your bank may take some days to show it.",
+        settled=True,
+    )
+
+
 def _failed(payment: Payment, invoice: Invoice) -> Face:
     title, advice = "The payment did not go through", "Please try again, or use another card."
     quote = ""
@@ -129,6 +168,11 @@ def _failed(payment: Payment, invoice: Invoice) -> Face:
     if invoice.status == Invoice.Status.PAID:
         advice = "Another attempt has paid for it since, so you need do nothing."
     return Face("failed", "Failed", title, f"{NOTHING_CHARGED}{quote} {advice}", settled=True)
+
+
+def shown(refunds: QuerySet[Refund]) -> QuerySet[Refund]:
+    """The refunds that a customer reads about: one that failed and was taken up again by another is no news."""
+    return refunds.exclude(status=Refund.Status.FAILED, parked="")
 
 
 def refund_face(refund: Refund) -> tuple[str, str]:

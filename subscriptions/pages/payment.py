@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -14,11 +15,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from acquiring import registry
 from billing import checkouts, payments
 from billing.errors import Refused
-from billing.models import Invoice, Payment
-from subscriptions import lifecycle
+from billing.models import Invoice, Payment, Refund
+from subscriptions import entitlements, films, lifecycle
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -33,7 +35,9 @@ from subscriptions.pages.common import (
     waiting_payment,
     zone_of,
 )
-from subscriptions.pages.faces import face, refund_face
+from subscriptions.pages.faces import face, refund_face, shown
+
+LOOKS = 10  # so often a page without scripts looks for the bank's news before it says again that the bank waits
 
 
 @never_cache
@@ -41,7 +45,12 @@ from subscriptions.pages.faces import face, refund_face
 @require_safe
 def payment(request: Request, payment_id: uuid.UUID) -> HttpResponse:
     """The whole page."""
-    return render(request, "subscriptions/payment.html", _look(request, payment_id, timezone.now()))
+    seen = _look(request, payment_id, timezone.now())
+    if seen["back"]:
+        seen["refresh"] = f"3;url=?back={seen['back'] + 1}"
+    else:
+        seen["refresh"] = "10" if seen["face"].look in ("pending", "parked") else "3"
+    return render(request, "subscriptions/payment.html", seen)
 
 
 @never_cache
@@ -118,26 +127,49 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         payments.hurry(found.pk, at=now)
     period = period_of(found.invoice_id)
     subscription = period.subscription if period else None
-    seen = face(found, found.invoice, subscription)
-    refunds = [(refund, *refund_face(refund)) for refund in found.refunds.order_by("created_at")]
+    back = _back(request)
+    refunds = [(refund, *refund_face(refund)) for refund in shown(found.refunds.order_by("created_at"))]
+    returned = sum(refund.amount for refund, *_ in refunds if refund.status == Refund.Status.SUCCEEDED)
+    seen = face(found, found.invoice, subscription, returned=returned, back=back > 0)
+    may_watch = found.status == Payment.Status.SUCCEEDED and _may_watch(request.user, now)
     back_soon = any(refund.is_live for refund, *_ in refunds)
     other = _other(found)
-    version = [seen.look, seen.title, bank_page(found), str(other), str(_can_retry(found, period, other))]
+    version = [
+        seen.look,
+        seen.title,
+        bank_page(found),
+        str(other),
+        str(_can_retry(found, period, other)),
+        str(may_watch),
+    ]
     return {
         "payment": found,
         "period": period,
         "subscription": subscription,
         "zone": zone_of(period),
         "face": seen,
+        "back": back,
         "final": seen.settled and not back_soon,
         "bank_page": bank_page(found),
         "can_retry": _can_retry(found, period, other),
         "other": other,
         "refunds": refunds,
-        "receipt": found.invoice.status == Invoice.Status.PAID and not found.surplus,
+        "may_watch": may_watch,
+        "receipt": found.status == Payment.Status.SUCCEEDED and not found.surplus,
+        "support": settings.SUPPORT_EMAIL,
         # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
         "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),
     }
+
+
+def _may_watch(user: User, now: datetime) -> bool:
+    return any(entitlements.may(user.pk, role, at=now) for role in {film.role for film in films.FILMS})
+
+
+def _back(request: Request) -> int:
+    """Which look this is since the bank sent the customer back; 0: it did not, or long ago."""
+    looks = request.GET.get("back", "")
+    return int(looks) if looks in map(str, range(1, LOOKS + 1)) else 0
 
 
 def _other(found: Payment) -> Payment | None:

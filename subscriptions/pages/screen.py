@@ -10,7 +10,8 @@ from django.views.decorators.http import require_safe
 
 from subscriptions import entitlements
 from subscriptions import films as catalogue
-from subscriptions.pages.common import live_subscription
+from subscriptions.models import Subscription
+from subscriptions.pages.common import live_subscription, waiting_payment
 
 
 @never_cache
@@ -34,5 +35,6 @@ def film(request: HttpRequest, slug: str) -> HttpResponse:
     user = request.user
     if user.is_authenticated and entitlements.may(user.pk, found.role, at=timezone.now()):
         return render(request, "subscriptions/film.html", {"film": found})
-    waiting = live_subscription(user) if user.is_authenticated else None
+    live = live_subscription(user) if user.is_authenticated else None
+    waiting = waiting_payment(live) if live and live.status == Subscription.Status.PENDING else None
     return render(request, "subscriptions/film_locked.html", {"film": found, "waiting": waiting}, status=403)

@@ -141,6 +141,14 @@ def test_a_wrong_password_and_an_unknown_email_look_the_same(client, anna):
     assert wrong.context["form"].errors == unknown.context["form"].errors != {}
 
 
+def test_the_words_of_logging_in_are_true_and_kind(client, anna):
+    page = client.post("/login/", {"username": anna.email, "password": "wrong"})
+    assert "Capitals matter in the password only" in page.text and "both fields" not in page.text
+    assert "if you paid, it is safe" in client.get("/login/?next=/payments/1/").text
+    assert "if you paid" not in client.get("/login/?next=/account/").text
+    assert ">E-mail</label>" in client.get("/password-reset/").text
+
+
 def test_who_is_switched_off_cannot_log_in(client, anna):
     User.objects.update(is_active=False)
 

@@ -199,10 +199,21 @@ def test_the_control_page_shows_the_books_and_orders_faults(bank, wire):
     text = bank.http.get(f"{bank.url}/").text
     for expected in (payment["order_id"], "slow:0.1", "299.00"):
         assert expected in text
+    assert "In force now: <code>slow:0.1</code>" in text
     bad = bank.http.post(f"{page}faults", data=form | {"count": "many"})
     assert (bad.status_code, "must be numbers" in bad.text) == (422, True)
+    assert "<option selected>slow<" in bad.text and 'value="0.1"' in bad.text and 'value="many"' in bad.text
     bank.http.post(f"{page}faults/clear", data={"x": "1"})
     assert "slow:0.1" not in bank.http.get(page).text
+
+
+def test_the_form_of_faults_works_as_it_is_found(bank):
+    page = f"{bank.url}/control/"
+    assert 'name="count" inputmode="numeric" value="1"' in bank.http.get(page).text
+    for wanted in ({"fault": "callback_duplicate", "argument": "3", "count": "1"}, {"fault": "refuse", "rate": "0"}):
+        answer = bank.http.post(f"{page}faults", data={"argument": "", "count": "1", "rate": "", "seed": ""} | wanted)
+        assert answer.status_code == 200
+    assert [fault["fault"] for fault in bank.http.get(f"{page}faults").json()] == ["callback_duplicate:3", "refuse"]
 
 
 def test_another_sites_page_cannot_press_the_buttons(bank, wire):

@@ -191,8 +191,15 @@ def test_money_can_move_while_the_customer_sees_an_error(bank, wire, fault, stat
     answer = wire.submit(payment, test_card="4242424242424242")
     assert answer.status_code == status
     assert "before paying again" in answer.text
+    assert f'id="back" href="{BACK}"' in answer.text and f'href="/pay/{payment["id"]}">Look again' in answer.text
     assert wire.payment(payment)["status"] == "succeeded"
     assert wire.submit(wire.open(), test_card="4242424242424242").status_code == 303
+
+
+def test_a_page_brings_its_own_icon(bank, wire):
+    answer = bank.http.get(wire.open()["payment_url"])
+    assert '<link rel="icon" href="data:image/svg+xml,' in answer.text
+    assert "img-src data:" in answer.headers["Content-Security-Policy"]
 
 
 def test_a_page_is_not_cached_and_not_framed(bank, wire):

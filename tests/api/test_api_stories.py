@@ -195,7 +195,7 @@ def test_M12_the_return_address_gets_the_payments_id(anna: Api, acquirer: FakeAc
 def test_M7_without_a_return_address_the_customer_comes_back_to_our_page(anna: Api, acquirer: FakeAcquirer) -> None:
     born = anna.subscribe()
     order = acquirer.called("checkout")[0].order
-    assert order.return_url == f"http://127.0.0.1:8000/payments/{born['payment']}/"
+    assert order.return_url == f"http://127.0.0.1:8000/payments/{born['payment']}/?back=1"
 
 
 def test_M12_pages_follow_one_another(anna: Api) -> None:

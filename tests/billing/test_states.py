@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django_fsm import TransitionNotAllowed
 
-from billing.models import Invoice, Payment, Refund
+from billing.models import Case, Invoice, Payment, Refund
 from billing.models.state import StatefulModel
 from subscriptions.models import Subscription
 
 TABLES: dict[type[StatefulModel], str] = {
+    Case: """
+        resolve:    open -> resolved
+    """,
     Invoice: """
         issue:      draft -> open
         pay:        open -> paid

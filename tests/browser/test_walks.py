@@ -84,7 +84,7 @@ def test_M8_cancel_within_the_hour(page: Page, viewer: User, bank_that_calls: Lo
     to_the_bank(page)
     pay(page)
     expect(page.get_by_role("link", name="To the films")).to_be_visible()
-    expect(page.locator("main")).to_contain_text("is yours until")
+    expect(page.locator("main")).to_contain_text("is paid to")
     page.goto("/account/cancel/")
     expect(page.locator("main")).to_contain_text("299.00")
     picture("cancel")
@@ -99,7 +99,7 @@ def test_M8_cancel_within_the_hour(page: Page, viewer: User, bank_that_calls: Lo
 def test_M8_cancel_after_two_months_and_a_half(page: Page, viewer: User, picture: Any) -> None:
     to_the_bank(page, "Six months")
     pay(page)
-    expect(page.locator("main")).to_contain_text("is yours until")
+    expect(page.locator("main")).to_contain_text("is paid to")
     long_ago(viewer, days=75)
     page.goto("/account/cancel/")
     expect(page.locator("main")).to_contain_text("3 of 6 months have not begun")
@@ -160,7 +160,7 @@ def test_M3_checking_with_the_bank_is_shown_and_resolves_by_itself(
 def test_M9_staff_find_a_person_and_see_everything(page: Page, viewer: User, picture: Any) -> None:
     to_the_bank(page, "One year")
     pay(page)
-    expect(page.locator("main")).to_contain_text("is yours until")
+    expect(page.locator("main")).to_contain_text("is paid to")
     User.objects.create_superuser("boss@example.com", "boss-boss-boss", email_confirmed_at=now())
     page.context.clear_cookies()
     page.goto("/admin/accounts/user/?q=vera@")

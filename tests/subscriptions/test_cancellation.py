@@ -12,7 +12,7 @@ from acquiring.types import Status, Subject
 from billing import payments, refunds
 from billing.errors import Conflict
 from billing.models import Event, Refund
-from subscriptions import cancellation, entitlements, lifecycle
+from subscriptions import cancellation, endings, entitlements
 from subscriptions.models import Subscription
 from tests.fake_acquirer import FakeAcquirer, Fault
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, rub, told
@@ -126,7 +126,7 @@ def test_M8_cancelling_twice_gives_back_once(bank: FakeAcquirer) -> None:
 def test_M8_cancelling_in_the_grace_ends_access_and_says_so(bank: FakeAcquirer) -> None:
     sold = bought(bank, "month", MORNING)
     later = at("2026-03-01T12:00")
-    lifecycle.end_due(at=later)
+    endings.end_due(at=later)
     sold.refresh_from_db()
     assert "access ends now" in cancellation.preview(sold, at=later).explanation
     done = cancel(sold, later)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from subscriptions import lifecycle
+from subscriptions import endings
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.terms import at, bought, fake_bank, told
 from tests.things import plan
@@ -36,7 +36,7 @@ def test_T6_a_term_ends_at_its_instant_and_the_grace_two_days_later(
 ) -> None:
     sold = bought(bank, "month", MORNING)
     for _ in range(3):
-        lifecycle.end_due(at=at(moment))
+        endings.end_due(at=at(moment))
     sold.refresh_from_db()
     assert sold.status == status
     assert (sold.next_action_at is None) == (status == "expired")
@@ -45,9 +45,9 @@ def test_T6_a_term_ends_at_its_instant_and_the_grace_two_days_later(
 
 def test_T9_a_scheduler_that_slept_tells_every_step(bank: FakeAcquirer) -> None:
     sold = bought(bank, "month", MORNING)
-    lifecycle.end_due(at=at("2026-07-01T12:00"))
+    endings.end_due(at=at("2026-07-01T12:00"))
     assert told(sold)[2:] == ["subscription.past_due", "subscription.expired"]
-    assert lifecycle.end_due(at=at("2027-07-01T12:00")) == 0
+    assert endings.end_due(at=at("2027-07-01T12:00")) == 0
 
 
 def test_T9_a_sweep_that_died_with_a_subscription_in_hand_leaves_it_to_the_next(
@@ -56,10 +56,10 @@ def test_T9_a_sweep_that_died_with_a_subscription_in_hand_leaves_it_to_the_next(
     sold = bought(bank, "month", MORNING)
     over = at("2026-02-28T12:00")
     with monkeypatch.context() as dying:
-        dying.setattr(lifecycle, "end", lambda *_, **__: 1 / 0)
-        lifecycle.end_due(at=over)
-    assert lifecycle.end_due(at=over) == 0  # leased
-    assert lifecycle.end_due(at=over + lifecycle.LEASE) == 1
+        dying.setattr(endings, "end", lambda *_, **__: 1 / 0)
+        endings.end_due(at=over)
+    assert endings.end_due(at=over) == 0  # leased
+    assert endings.end_due(at=over + endings.LEASE) == 1
     sold.refresh_from_db()
     assert sold.status == "past_due"
 
@@ -67,6 +67,6 @@ def test_T9_a_sweep_that_died_with_a_subscription_in_hand_leaves_it_to_the_next(
 def test_T6_a_plan_without_grace_ends_at_once(bank: FakeAcquirer) -> None:
     plan("strict", 1, 29_900, grace_days=0)
     sold = bought(bank, "strict", MORNING)
-    lifecycle.end_due(at=at("2026-02-28T12:00"))
+    endings.end_due(at=at("2026-02-28T12:00"))
     sold.refresh_from_db()
     assert (sold.status, sold.access_until) == ("expired", at("2026-02-28T12:00"))

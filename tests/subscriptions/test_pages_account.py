@@ -36,7 +36,7 @@ def test_M7_the_account_shows_the_term_the_grace_and_that_nothing_is_charged_nex
     assert "One year" in text and '<span class="badge active">Active</span>' in text
     local = bought.valid_till.astimezone(bought.plan.zone)
     assert f"{local.day} {local:%B %Y, %H:%M}\xa0MSK" in text
-    assert "2 days of grace" in text and "it does not renew by itself" in text
+    assert "If you do not pay again, films go on 2\xa0days more, to" in text and "it does not renew by itself" in text
     assert 'href="/account/cancel/"' in text and 'href="/films/"' in text
     assert "Visa •••• 4242" in text and f'href="/receipts/{payment_of(vera).invoice_id}/"' in text
 

@@ -42,6 +42,8 @@ def test_a_film_stays_closed_until_the_payment_is_there(browser, vera):
     check_out(browser)
     page = browser.get(f"/films/{FILM.slug}/")
     assert page.status_code == 403 and "Yours waits for its payment" in page.text
+    assert f'href="/payments/{payment_of(vera).pk}/">Continue your payment</a>' in page.text
+    assert "See the plans" not in page.text
 
     settle(payment_of(vera), things.now())
     assert browser.get(f"/films/{FILM.slug}/").status_code == 200

@@ -43,6 +43,22 @@ def test_M7_a_payment_that_waits_for_the_customer_can_be_gone_on_with(browser, p
     assert '<noscript><meta http-equiv="refresh"' in text and "payment.js" in text and 'aria-live="polite"' in text
 
 
+@pytest.mark.parametrize("part", ["", "state/"])
+def test_who_comes_back_from_the_bank_reads_that_it_is_asked(browser, payment, part):
+    text = page(browser, payment, f"{part}?back=1").text
+
+    assert "You are back from the bank" in text and "Waiting for you" not in text
+    assert f'<a href="{payment.redirect_url}">Not paid yet? Continue at the bank</a>' in text
+    assert part or 'content="3;url=?back=2"' in text
+    settle(payment, things.now())
+    assert "Payment received" in page(browser, payment, f"{part}?back=1").text
+
+
+@pytest.mark.parametrize("back", ["11", "0", "-1", "x", "", "\u0661", "9" * 300])
+def test_the_bank_waits_again_after_some_looks_without_news(browser, payment, back):
+    assert "Waiting for you at the bank" in browser.get(f"/payments/{payment.pk}/", {"back": back}).text
+
+
 def test_checking_with_the_bank_is_a_state_of_its_own(browser, vera, till):
     till.program("checkout", fake_acquirer.Fault.LOSE_ANSWER)
     answer = check_out(browser)
@@ -74,7 +90,7 @@ def test_M7_paid_opens_access_within_a_moment(browser, payment, till):
 
     settle(payment, things.now())
     after = page(browser, payment)
-    assert "Your access is open" in after.text and "is yours until" in after.text
+    assert "Your access is open" in after.text and "is paid to" in after.text
     assert 'href="/films/"' in after.text and f'href="/receipts/{payment.invoice_id}/"' in after.text
     assert "data-final" in after.text and "http-equiv" not in after.text and "payment.js" not in after.text
 
@@ -106,7 +122,7 @@ def test_trying_again_is_a_new_payment_of_the_same_subscription(browser, payment
     again = payment_of(vera)
 
     assert again.pk != payment.pk and first["Location"] == second["Location"] == again.redirect_url
-    assert again.return_url.endswith(f"/payments/{again.pk}/")
+    assert again.return_url.endswith(f"/payments/{again.pk}/?back=1")
     assert Payment.objects.count() == 2 and Subscription.objects.count() == 1
     assert f'href="/payments/{again.pk}/"' in page(browser, payment).text
     assert "Try again</button>" not in page(browser, payment).text

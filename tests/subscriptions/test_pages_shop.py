@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from billing import payments
 from billing.models import Payment
 from subscriptions import cancellation
 from subscriptions.models import Price, Subscription
@@ -67,7 +68,7 @@ def test_M7_pay_leads_to_the_banks_page_and_back_to_the_payment(browser, vera, t
 
     assert (answer.status_code, answer["Location"]) == (302, payment.redirect_url)
     assert payment.redirect_url.startswith("https://bank.example/")
-    assert payment.return_url == f"{settings.PUBLIC_URL}/payments/{payment.pk}/"
+    assert payment.return_url == f"{settings.PUBLIC_URL}/payments/{payment.pk}/?back=1"
 
 
 def test_M3_a_double_click_is_one_subscription_and_one_payment(browser, till):
@@ -95,6 +96,8 @@ def test_a_second_tab_finds_the_checkout_that_waits(browser):
 
     check_out(browser)
     assert Subscription.objects.count() == Payment.objects.count() == 1
+    payments.cancel(Payment.objects.get().pk, at=things.now())
+    assert "You have begun to pay" not in browser.get("/checkout/month/").text
 
 
 def test_another_plan_closes_the_checkout_that_waits(browser, vera, till):

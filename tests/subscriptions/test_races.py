@@ -16,7 +16,7 @@ from billing import checkouts, payments, refunds
 from billing.errors import Refused
 from billing.models import Event, Invoice, Payment, Refund, Transfer
 from notifications import mailings
-from subscriptions import cancellation, lifecycle
+from subscriptions import cancellation, endings
 from subscriptions.models import Period, Subscription
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, rub
@@ -136,8 +136,8 @@ def test_T9_the_last_click_and_the_sweep_that_closes_agree(bank: FakeAcquirer, s
 
 def test_T9_overlapping_sweeps_end_a_term_once(bank: FakeAcquirer) -> None:
     sold = bought(bank, "month", MORNING)
-    many(lambda: lifecycle.end_due(at=at("2026-03-03T12:00")), 10)
-    many(lambda: lifecycle.end(sold.pk, at=at("2026-03-03T12:00")), 10)
+    many(lambda: endings.end_due(at=at("2026-03-03T12:00")), 10)
+    many(lambda: endings.end(sold.pk, at=at("2026-03-03T12:00")), 10)
     kinds = Event.objects.filter(subject_id=sold.pk).values_list("kind", flat=True)
     assert Counter(kinds)["subscription.past_due"] == Counter(kinds)["subscription.expired"] == 1
 
@@ -152,9 +152,9 @@ def test_M8_a_cancellation_and_the_sweep_that_ends_the_term_take_turns(bank: Fak
     sold = bought(bank, "month", MORNING)
     end = at("2026-02-28T12:00")
     at_once(
-        *[lambda: cancellation.cancel(sold.pk, actor="test", at=end)] * 3, *[lambda: lifecycle.end(sold.pk, at=end)] * 3
+        *[lambda: cancellation.cancel(sold.pk, actor="test", at=end)] * 3, *[lambda: endings.end(sold.pk, at=end)] * 3
     )
-    lifecycle.end(sold.pk, at=end)
+    endings.end(sold.pk, at=end)
     sold.refresh_from_db()
     assert (sold.status, sold.access_until, sold.next_action_at) == ("ended", end, None)
     assert not Refund.objects.exists()

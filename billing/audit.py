@@ -1,0 +1,163 @@
+"""The audit: every promise of the books as a query that finds what breaks it. Set-based, one snapshot, read only.
+
+Apps register their own checks (billing in `billing.checks`, the others in their `audit` modules); `run` asks them all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+# What is called late. Sweeps run each few seconds and back off by hours at most while an acquirer is out of reach.
+OVERDUE = timedelta(hours=1)  # after a row's own due time
+SETTLED_WITHIN = timedelta(hours=1)  # from a fact to what its event brings about
+PAYMENT_FINAL_WITHIN = timedelta(days=14)
+REFUND_FINAL_WITHIN = timedelta(days=21)
+INVOICE_CLOSED_WITHIN = timedelta(days=1)  # after its time to be paid
+
+LIMITS: dict[str, Any] = {
+    "overdue": OVERDUE,
+    "settled_within": SETTLED_WITHIN,
+    "payment_final_within": PAYMENT_FINAL_WITHIN,
+    "refund_final_within": REFUND_FINAL_WITHIN,
+    "invoice_closed_within": INVOICE_CLOSED_WITHIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise. `sql` gives a row for each breach; it may use %(at)s and the names of `LIMITS`.
+
+    One that is only `told` (parked rows, which wait for a human) is no breach.
+    """
+
+    name: str
+    sentence: str
+    sql: str | Callable[[], str]
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What breaks a promise: the first rows, and how many there are in all."""
+
+    check: Check
+    count: int
+    rows: list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Report:
+    """What an audit came to."""
+
+    checks: int = 0
+    rows: int = 0
+    seconds: float = 0  # of the clock on the wall
+    breaches: list[Finding] = field(default_factory=list)
+    told: list[Finding] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class CannotAudit(Exception):
+    """The database cannot be read as it should be; the text says why."""
+
+
+_checks: dict[str, Check] = {}
+_explanations: list[str] = []
+_tables: list[str] = []
+
+
+def register(*checks: Check) -> None:
+    """Adds checks; a name counts once."""
+    _checks.update({check.name: check for check in checks})
+
+
+def explains(sql: str) -> None:
+    """Adds a query of the references of transfers that something accounts for."""
+    if sql not in _explanations:
+        _explanations.append(sql)
+
+
+def reads(*tables: str) -> None:
+    """Adds tables whose rows the checks look at, for the summary."""
+    _tables.extend(table for table in tables if table not in _tables)
+
+
+def explained() -> str:
+    """A query of every reference that something accounts for."""
+    return " UNION ALL ".join(_explanations)
+
+
+def names() -> list[str]:
+    """The checks, in the order in which they run."""
+    return list(_checks)
+
+
+def run(*, at: datetime, shown: int = 10, only: frozenset[str] = frozenset()) -> Report:
+    """Asks every check (or `only` some) at `at`, all in one snapshot. Raises CannotAudit."""
+    report, began = Report(), time.monotonic()
+    try:
+        with _snapshot():
+            report.rows = sum(_count(table) for table in _tables)
+            for check in _checks.values():
+                if not only or check.name in only:
+                    _ask(check, report, at=at, shown=shown)
+    except DatabaseError as error:
+        raise CannotAudit(f"The database cannot be read: {str(error).strip()}") from error
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def state_told(noun: str, table: str, unborn: str = "") -> Check:
+    """The promise that each row of `table` is in the state that its last event told; `unborn` needs no event."""
+    sql = """
+        WITH latest AS (
+            SELECT DISTINCT ON (subject_id) subject_id, to_state FROM billing_event
+             WHERE subject_type = '<noun>' AND to_state <> '' ORDER BY subject_id, id DESC)
+        SELECT row.id AS subject, row.status, latest.to_state AS told
+          FROM <table> row LEFT JOIN latest ON latest.subject_id = row.id
+         WHERE row.status IS DISTINCT FROM coalesce(latest.to_state, '<unborn>')"""
+    sql = sql.replace("<noun>", noun).replace("<table>", table).replace("<unborn>", unborn)
+    return Check(f"{noun}.state_told", f"Each {noun} is in the state that its last event told.", sql)
+
+
+def _ask(check: Check, report: Report, *, at: datetime, shown: int) -> None:
+    sql = check.sql if isinstance(check.sql, str) else check.sql()
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*) OVER () AS found_in_all, * FROM ({sql}) AS breach LIMIT %(shown)s",  # noqa: S608  ours
+            LIMITS | {"at": at, "shown": shown},
+        )
+        columns = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    report.timings[check.name] = time.monotonic() - began
+    report.checks += 1
+    if rows:
+        count = int(rows[0]["found_in_all"])
+        rows = [{name: value for name, value in row.items() if name != "found_in_all"} for row in rows]
+        (report.told if check.told else report.breaches).append(Finding(check, count, rows))
+
+
+def _count(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")  # noqa: S608  ours
+        return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """One moment for all checks, so that what is written meanwhile is no breach. Writing is refused."""
+    nested = connection.in_atomic_block
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not nested:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        cursor.execute("SET LOCAL jit = off")
+        yield

@@ -1,0 +1,272 @@
+"""Reconciliation: an acquirer's statement of a day against our payments and refunds. Each difference is one case."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+
+from acquiring import registry
+from acquiring.http import Unanswered
+from acquiring.types import Outcome, StatementLine, Status, Subject
+from billing import calls, events, ledger, money, outcomes, payments, refunds
+from billing.models import Case, Payment, Refund
+
+log = logging.getLogger(__name__)
+
+DAYS = 3  # each daily run looks again at so many days: what settles late is not missed
+BATCH = 500
+Kind = Case.Kind
+
+
+@dataclass(slots=True)
+class Result:
+    """What one run came to."""
+
+    acquirer: str
+    day: date
+    lines: int = 0
+    opened: list[Case] = field(default_factory=list)
+    closed: list[Case] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+
+def run_lately(*, at: datetime) -> list[Result]:
+    """Compares the last days with every acquirer; one that cannot be reached is left to the next run."""
+    results = []
+    for name in registry.names():
+        for back in range(DAYS, 0, -1):
+            try:
+                results.append(run(name, at.astimezone(UTC).date() - timedelta(days=back), at=at))
+            except Unanswered as error:
+                log.warning("no statement of %s: %s", name, error)
+                break
+    return results
+
+
+def run(acquirer: str, day: date, *, at: datetime) -> Result:
+    """Compares one day (UTC). The same difference makes one case; one that has vanished closes its case.
+
+    What is not final here is asked about before it makes a case. Raises Unanswered; registry.UnknownAcquirer.
+    """
+    result, listed = Result(acquirer, day), set[str]()
+    for lines in _batches(calls.acquirer(acquirer).statement(day)):
+        result.lines += len(lines)
+        for line in lines:
+            listed |= {line.outcome.our_id, line.outcome.reference}
+            _compare(result, line, at=at)
+    _missing_there(result, listed, at=at)
+    _vanished(result, at=at)
+    return result
+
+
+def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
+    """Books money that the customer's bank took back, and opens a case, once; None where none was taken."""
+    if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
+        return None
+    amount = outcome.charged_back
+    with transaction.atomic():
+        case, new = _open(
+            f"{payment.acquirer}:chargeback:{payment.pk}",
+            Kind.CHARGEBACK,
+            payment=payment,
+            reference=payment.acquirer_payment_id,
+            ours=payment.captured_money,
+            theirs=amount,
+            day=day,
+            sentence=f"The customer's bank took {money.spoken(amount)} of this payment back.",
+            at=at,
+        )
+        if new:
+            ledger.post(
+                f"case:{case.pk}",
+                debit=ledger.suspense(payment.currency),
+                credit=ledger.cash(payment.acquirer, payment.currency),
+                amount=amount,
+                description="Chargeback",
+                at=at,
+            )
+    return case if new else None
+
+
+def unknown_refund(
+    acquirer: str, outcome: Outcome, payment_reference: str, *, at: datetime, day: date | None = None
+) -> Case | None:
+    """The case of a refund that was made, and not by us; None where it was not made or has no id."""
+    if outcome.status != Status.SUCCEEDED or not outcome.reference or outcome.amount is None:
+        return None
+    amount, outcome = outcome.amount, outcomes.kept(outcome)
+    payment = Payment.objects.filter(acquirer=acquirer, acquirer_payment_id=payment_reference or "-").first()
+    whose = "a payment of ours" if payment else f"payment {payment_reference or 'without an id'}, not ours"
+    return _open(
+        f"{acquirer}:unknown_refund:{outcome.reference}",
+        Kind.UNKNOWN_REFUND,
+        acquirer=acquirer,
+        payment=payment,
+        reference=outcome.reference,
+        payment_reference=payment_reference,
+        theirs=amount,
+        day=day,
+        sentence=f"{acquirer} gave back {money.spoken(amount)} of {whose}; we did not ask for it.",
+        at=at,
+    )[0]
+
+
+def _compare(result: Result, line: StatementLine, *, at: datetime) -> None:
+    said = line.outcome
+    if line.subject == Subject.REFUND:
+        _compare_refund(result, line, at=at)
+        return
+    ours = _payment(result.acquirer, said)
+    if ours is None:
+        if said.status == Status.SUCCEEDED and said.amount is not None:
+            sentence = f"{result.acquirer} took {money.spoken(said.amount)} as {said.reference}, which we do not know."
+            _note(result, Kind.MISSING_HERE, said, None, said.amount * 0, sentence, at=at)
+        return
+    dealt_with = ours.cases.filter(status=Case.Status.RESOLVED).exists()
+    if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
+        ours = payments.check(ours.pk, at=at)  # news that were lost
+    _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
+    if said.charged_back is not None:
+        case = charged_back(ours, said, at=at, day=result.day)
+        result.opened += [case] if case else []
+
+
+def _compare_refund(result: Result, line: StatementLine, *, at: datetime) -> None:
+    said = line.outcome
+    made = Refund.objects.select_related("payment").filter(payment__acquirer=result.acquirer)
+    ours = made.filter(pk=_uuid(said.our_id)).first()
+    ours = ours or made.filter(acquirer_refund_id=said.reference or "-").first()
+    if ours is None:
+        if not Case.objects.filter(pk=_uuid(said.our_id)).exists():  # given back by a case
+            before = Case.objects.filter(dedupe_key=f"{result.acquirer}:unknown_refund:{said.reference}").exists()
+            case = unknown_refund(result.acquirer, said, line.payment_reference, at=at, day=result.day)
+            result.opened += [case] if case and not before else []
+            result.seen |= {case.dedupe_key} if case else set()
+        return
+    if (said.status == Status.SUCCEEDED) != (ours.status == Refund.Status.SUCCEEDED):
+        ours = refunds.check(ours.pk, at=at)
+    booked = ours.money if ours.status == Refund.Status.SUCCEEDED else ours.money * 0
+    _differ(result, said, ours, booked, at=at, payment=ours.payment, refund=ours)
+
+
+def _differ(result: Result, said: Outcome, ours: Any, booked: Any, *, at: datetime, **rows: Any) -> None:
+    """Opens a case where an operation that both know is not the same on both sides."""
+    if said.amount is None:
+        return
+    taken = said.amount if said.status == Status.SUCCEEDED else said.amount * 0
+    if taken == booked:
+        return
+    if said.status == Status.SUCCEEDED and taken != ours.money:
+        sentence = f"{result.acquirer} says {money.spoken(taken)}, we asked for {money.spoken(ours.money)}."
+        _note(result, Kind.AMOUNT_DIFFERS, said, rows, booked, sentence, at=at)
+        return
+    sentence = f"{result.acquirer} says it is {said.status}, here it is {ours.get_status_display().lower()}."
+    _note(result, Kind.STATE_DIFFERS, said, rows, booked, sentence, at=at)
+
+
+def _missing_there(result: Result, listed: set[str], *, at: datetime) -> None:
+    """Our operations of the day that the statements of the days around it do not list, nor the acquirer knows."""
+    since = datetime.combine(result.day, time(), UTC)
+    window = {"status": "succeeded", "settled_at__gte": since, "settled_at__lt": since + timedelta(days=1)}
+    made: list[Any] = [*Payment.objects.filter(acquirer=result.acquirer, **window)]
+    made += Refund.objects.filter(payment__acquirer=result.acquirer, **window).select_related("payment")
+    left = [row for row in made if not {str(row.pk), _theirs(row)} & listed]
+    backend = calls.acquirer(result.acquirer)
+    for day in (result.day - timedelta(days=1), result.day + timedelta(days=1)):
+        if left and day <= at.astimezone(UTC).date():
+            around = {each for line in backend.statement(day) for each in (line.outcome.our_id, line.outcome.reference)}
+            left = [row for row in left if not {str(row.pk), _theirs(row)} & around]
+    for row in left:
+        said = backend.fetch(Subject(row.noun), str(row.pk), _theirs(row))
+        if said.absent or said.status not in (Status.SUCCEEDED, Status.UNKNOWN):
+            rows = {"payment": row} if isinstance(row, Payment) else {"payment": row.payment, "refund": row}
+            booked = row.captured_money if isinstance(row, Payment) else row.money
+            sentence = f"We have booked this {row.noun} of {money.spoken(booked)}; {result.acquirer} does not list it."
+            _note(result, Kind.MISSING_THERE, Outcome(said.status, _theirs(row)), rows, booked, sentence, at=at)
+
+
+def _vanished(result: Result, *, at: datetime) -> None:
+    """Closes the cases of the day whose difference is not there any more. Chargebacks stay for staff."""
+    open_ = Case.objects.filter(acquirer=result.acquirer, day=result.day, status=Case.Status.OPEN)
+    for pk in open_.exclude(kind=Kind.CHARGEBACK).exclude(dedupe_key__in=result.seen).values_list("pk", flat=True):
+        with transaction.atomic():
+            case = Case.objects.select_for_update().get(pk=pk)
+            if case.status == Case.Status.OPEN:
+                case.dedupe_key = f"{case.dedupe_key[:360]}:{case.pk}"  # should it come back, it is a case again
+                close(case, "vanished", actor="system", reason="The difference is not there any more", at=at)
+                result.closed.append(case)
+
+
+def close(case: Case, how: str, *, actor: str, reason: str, at: datetime) -> None:
+    """Closes a locked case."""
+    case.resolved_at, case.resolution, case.reason = at, how, reason
+    saved = ["resolved_at", "resolution", "reason", "resolved_by", "dedupe_key"]
+    data = {"how": how, "kind": case.kind}
+    events.change(case, case.resolve, actor=actor, at=at, reason=reason, save=saved, data=data)
+
+
+def _note(
+    result: Result, kind: Kind, said: Outcome, rows: dict[str, Any] | None, ours: Any, sentence: str, *, at: datetime
+) -> None:
+    said = outcomes.kept(said)
+    theirs = said.amount if said.amount is not None and said.status == Status.SUCCEEDED else ours * 0
+    row = (rows or {}).get("refund") or (rows or {}).get("payment")
+    key = f"{result.acquirer}:{kind}:{row.pk if row else said.reference}:{money.to_minor(theirs)}"
+    more = rows or {"acquirer": result.acquirer}
+    reference = said.reference[:255]
+    case, new = _open(
+        key, kind, reference=reference, ours=ours, theirs=theirs, day=result.day, sentence=sentence, at=at, **more
+    )
+    result.seen.add(case.dedupe_key)
+    result.opened += [case] if new else []
+
+
+def _open(key: str, kind: Kind, *, theirs: Any, at: datetime, ours: Any = None, **more: Any) -> tuple[Case, bool]:
+    if more.get("payment") is not None:
+        more["acquirer"] = more["payment"].acquirer
+    with transaction.atomic():
+        case, new = Case.objects.get_or_create(
+            dedupe_key=key[:400],
+            defaults={
+                "kind": kind,
+                "theirs": money.to_minor(theirs),
+                "ours": money.to_minor(ours) if ours is not None else 0,
+                "currency": theirs.currency.code,
+                "created_at": at,
+                **more,
+            },
+        )
+        if new:
+            told = {"kind": kind, "theirs": money.plain(case.their_money), "currency": case.currency}
+            actor, sentence = f"acquirer:{case.acquirer}", case.sentence
+            events.emit("case.opened", case, actor=actor, at=at, reason=sentence, to_state=case.status, data=told)
+    return case, new
+
+
+def _payment(acquirer: str, said: Outcome) -> Payment | None:
+    ours = Payment.objects.filter(acquirer=acquirer)
+    return ours.filter(pk=_uuid(said.our_id)).first() or ours.filter(acquirer_payment_id=said.reference or "-").first()
+
+
+def _theirs(row: Any) -> str:
+    return str(row.acquirer_payment_id if isinstance(row, Payment) else row.acquirer_refund_id)
+
+
+def _batches(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
+    each = iter(lines)
+    while batch := list(islice(each, BATCH)):
+        yield batch
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return uuid.UUID(int=0)  # nobody's

@@ -1,0 +1,153 @@
+"""What may be done about a case. Each way writes transfers and events as everything else does, and once."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+from moneyed import Money
+
+from acquiring.types import RefundOrder, Status, Subject
+from billing import calls, events, ledger, payments, reconciliation, refunds
+from billing.errors import Conflict, Invalid, NotFound
+from billing.models import Case, Payment, Transfer
+
+Kind = Case.Kind
+WAYS: dict[str, tuple[str, ...]] = {
+    Kind.MISSING_HERE: ("book", "give_back", "dismiss"),
+    Kind.UNKNOWN_REFUND: ("record", "book", "dismiss"),
+    Kind.CHARGEBACK: ("loss", "won"),
+    Kind.MISSING_THERE: ("ask", "dismiss"),
+    Kind.AMOUNT_DIFFERS: ("book", "dismiss"),
+    Kind.STATE_DIFFERS: ("ask", "dismiss"),
+}
+
+
+def resolve(
+    case_id: uuid.UUID, how: str, *, actor: str, reason: str, at: datetime, resolved_by: uuid.UUID | None = None
+) -> Case:
+    """Does `how` (one of `WAYS`) about an open case, and closes it.
+
+    Raises NotFound; Invalid `bad_resolution`; Conflict `case_resolved`, `still_differs`, `refund_not_made`, and those
+    of `refunds.record_external`.
+    """
+    case = Case.objects.select_related("payment", "refund").filter(pk=case_id).first()
+    if case is None:
+        raise NotFound("There is no such case.", "case_not_found")
+    if how not in WAYS[case.kind]:
+        raise Invalid("That is no way to resolve a case of this kind.", "bad_resolution")
+    if case.status != Case.Status.OPEN:
+        raise Conflict("This case is resolved already.", "case_resolved")
+    if how == "ask":
+        _ask(case, at=at)
+    elif how == "give_back":
+        with transaction.atomic():
+            _book(_lock(case_id), at=at)
+        _give_back(case, at=at)
+    with transaction.atomic():
+        case = _lock(case_id)
+        if how == "book":
+            _book(case, at=at)
+            _give_up(case, actor=actor, reason=reason, at=at)
+        elif how == "give_back":
+            _post(case, ":back", case.their_money * -1, at=at)
+        elif how in ("loss", "won"):
+            _end_dispute(case, how, at=at)
+        elif how == "record":
+            _record(case, actor=actor, reason=reason, at=at)
+        case.resolved_by_id = resolved_by
+        reconciliation.close(case, how, actor=actor, reason=reason, at=at)
+    return case
+
+
+def _lock(case_id: uuid.UUID) -> Case:
+    case = Case.objects.select_for_update(of=("self",)).select_related("payment", "refund").get(pk=case_id)
+    if case.status != Case.Status.OPEN:
+        raise Conflict("This case is resolved already.", "case_resolved")
+    return case
+
+
+def _book(case: Case, *, at: datetime) -> None:
+    """What the acquirer has more (or less) than we have booked goes to suspense."""
+    refund = case.kind == Kind.UNKNOWN_REFUND or case.refund is not None
+    more = case.their_money - case.our_money
+    _post(case, "", more * -1 if refund else more, at=at)
+
+
+def _post(case: Case, step: str, into_cash: Money, *, at: datetime) -> None:
+    """Books between cash and suspense, once for each step of a case."""
+    cash, suspense = ledger.cash(case.acquirer, case.currency), ledger.suspense(case.currency)
+    debit, credit = (cash, suspense) if into_cash.amount > 0 else (suspense, cash)
+    reference = f"case:{case.pk}{step}"
+    if into_cash.amount and not Transfer.objects.filter(reference=reference).exists():
+        ledger.post(
+            reference, debit=debit, credit=credit, amount=abs(into_cash), description=case.sentence[:200], at=at
+        )
+
+
+def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
+    """A payment over another amount that is booked to suspense is not waited for any more."""
+    if case.kind != Kind.AMOUNT_DIFFERS or case.payment is None or case.refund is not None:
+        return
+    payment = refunds.lock_payment(case.payment.pk)
+    if payment.is_live:
+        payment.next_check_at, payment.parked = None, ""
+        saved = ["next_check_at", "parked"]
+        events.change(payment, payment.cancel, actor=actor, at=at, reason=reason, save=saved)
+
+
+def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
+    if how == "won":
+        _post(case, ":won", case.their_money, at=at)
+        return
+    ledger.post(
+        f"case:{case.pk}:loss",
+        debit=ledger.fees(case.currency),
+        credit=ledger.suspense(case.currency),
+        amount=case.their_money,
+        description="A dispute that was lost",
+        at=at,
+    )
+
+
+def _record(case: Case, *, actor: str, reason: str, at: datetime) -> None:
+    if case.payment is None:
+        raise Conflict("It is no refund of a payment of ours: book it to suspense.", "not_our_payment")
+    refund = refunds.record_external(
+        case.payment.pk, amount=case.their_money, reference=case.reference, reason=reason[:300], actor=actor, at=at
+    )
+    case.refund = refund
+    case.save(update_fields=["refund", "updated_at"])
+
+
+def _ask(case: Case, *, at: datetime) -> None:
+    row = case.refund or case.payment
+    if row is None:
+        raise Conflict("There is nothing of ours to ask about.", "still_differs")
+    if isinstance(row, Payment):
+        row = payments.check(row.pk, at=at)
+        reference = row.acquirer_payment_id
+    else:
+        row = refunds.check(row.pk, at=at)
+        reference = row.acquirer_refund_id
+    said = calls.acquirer(case.acquirer).fetch(Subject(row.noun), str(row.pk), reference)
+    final = "succeeded" if said.status == Status.SUCCEEDED else ""
+    if said.absent or (row.status == "succeeded") != bool(final) or (final and said.amount != row.money):
+        raise Conflict(f"It still differs: the acquirer says {said.message or said.status}.", "still_differs")
+
+
+def _give_back(case: Case, *, at: datetime) -> None:
+    order = RefundOrder(
+        our_id=str(case.pk),  # the key: asked twice, it is one refund
+        payment_our_id="",
+        payment_reference=case.reference,
+        amount=case.their_money,
+        reason="Nobody owed this payment",
+    )
+    said = calls.acquirer(case.acquirer).refund(order)
+    if said.status != Status.SUCCEEDED:
+        raise Conflict(
+            f"The acquirer has not given it back ({said.message or said.status}); the money is in suspense. Try again.",
+            "refund_not_made",
+        )

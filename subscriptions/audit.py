@@ -1,0 +1,66 @@
+"""What the audit asks of subscriptions: every promise rests on a paid term, and every paid term on a promise."""
+
+from billing import audit
+from billing.audit import Check
+
+audit.reads("subscriptions_subscription", "subscriptions_period")
+audit.explains(
+    "SELECT transfer.reference FROM subscriptions_period period"
+    " JOIN billing_transfer transfer ON transfer.id = period.transfer_id"
+)
+
+# Terms of months follow one another without a gap; what is paid by the hour stops while the wallet is empty.
+SEQUENCE = """
+    SELECT subscription_id AS subscription, number, starts_at, before AS the_one_before_ended
+      FROM (SELECT subscription_id, number, months, starts_at,
+                   lag(ends_at) OVER (PARTITION BY subscription_id ORDER BY starts_at, number) AS before
+              FROM subscriptions_period WHERE starts_at IS NOT NULL) term
+     WHERE starts_at < before OR (months > 0 AND starts_at > before)"""
+
+TERM = """
+    SELECT subscription.id AS subscription, subscription.status, subscription.valid_till, paid.till AS paid_till
+      FROM subscriptions_subscription subscription
+      LEFT JOIN (SELECT period.subscription_id, max(period.ends_at) AS till
+                   FROM subscriptions_period period
+                   LEFT JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+                  WHERE period.transfer_id IS NOT NULL OR invoice.status = 'paid'
+                  GROUP BY period.subscription_id) paid ON paid.subscription_id = subscription.id
+     WHERE subscription.status NOT IN ('pending', 'abandoned')
+       AND (subscription.valid_till IS NULL OR paid.till IS NULL OR subscription.valid_till > paid.till)"""
+
+ACCESS = """
+    SELECT subscription.id AS subscription, subscription.status, subscription.valid_till, subscription.access_until
+      FROM subscriptions_subscription subscription
+     WHERE subscription.access_until IS NOT NULL
+       AND (subscription.status IN ('pending', 'abandoned')
+            OR subscription.access_until > subscription.valid_till + interval '60 days')"""
+
+# What the event of the payment (or of the voiding) brings about may be on its way.
+PENDING = """
+    SELECT subscription.id AS subscription, invoice.id AS invoice, invoice.status AS invoice_status
+      FROM subscriptions_subscription subscription
+      LEFT JOIN subscriptions_period period ON period.subscription_id = subscription.id AND period.number = 1
+      LEFT JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+     WHERE subscription.status = 'pending'
+       AND (invoice.id IS NULL
+            OR (invoice.status <> 'open' AND invoice.updated_at < %(at)s - %(settled_within)s))"""
+
+BEGUN = """
+    SELECT period.subscription_id AS subscription, period.number, invoice.id AS invoice, invoice.paid_at
+      FROM subscriptions_period period JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+     WHERE invoice.status = 'paid' AND period.starts_at IS NULL AND invoice.paid_at < %(at)s - %(settled_within)s"""
+
+ON_TIME = """
+    SELECT id AS subscription, status, valid_till, access_until, next_action_at FROM subscriptions_subscription
+     WHERE next_action_at < %(at)s - %(overdue)s
+        OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled'))"""
+
+audit.register(
+    Check("period.sequence", "The terms of a subscription neither overlap nor leave a gap.", SEQUENCE),
+    Check("period.begun", "Whoever paid for a term has it.", BEGUN),
+    Check("subscription.paid", "No subscription runs longer than what is paid.", TERM),
+    Check("subscription.access", "Access is owed by a paid term, and outlives it by the grace only.", ACCESS),
+    Check("subscription.pending", "A subscription that waits for payment has an open invoice.", PENDING),
+    Check("subscription.moves_on", "A sweep looks at each subscription when its time has come.", ON_TIME),
+    audit.state_told("subscription", "subscriptions_subscription"),
+)

@@ -1,0 +1,52 @@
+"""What time does to a subscription: the term ends, the grace ends, what was paid and cancelled ends."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from billing import events, sweeps
+from subscriptions import lifecycle
+from subscriptions.models import Subscription
+
+LEASE = timedelta(minutes=2)
+
+
+def end_due(*, at: datetime, limit: int = 200) -> int:
+    """Moves on the subscriptions whose term, grace or paid rest is over at `at`. Returns how many were taken up."""
+    rows = sweeps.claim(
+        Subscription.objects.filter(next_action_at__isnull=False),
+        "next_action_at",
+        at=at,
+        lease=LEASE,
+        limit=limit,
+    )
+    sweeps.each(rows, lambda pk: end(pk, at=at))
+    return len(rows)
+
+
+def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
+    """Moves a subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
+    with transaction.atomic():
+        subscription = lifecycle.lock(subscription_id)
+        state = Subscription.Status
+        while subscription.next_action_at is not None:
+            till, until = subscription.valid_till, subscription.access_until
+            if subscription.status == state.ACTIVE and till and till <= at:
+                transition, following = subscription.fall_due, until
+            elif subscription.status == state.PAST_DUE and until and until <= at:
+                transition, following = subscription.expire, None
+            elif subscription.status == state.CANCELLED and until and until <= at:
+                transition, following = subscription.end, None
+            else:
+                ahead = {state.ACTIVE: till, state.PAST_DUE: until, state.CANCELLED: until}
+                subscription.next_action_at = ahead.get(
+                    state(subscription.status)
+                )  # the others have no end of their own
+                subscription.save(update_fields=["next_action_at"])
+                break
+            subscription.next_action_at = following
+            events.change(subscription, transition, actor="system", at=at, save=["next_action_at"])
+    return subscription
