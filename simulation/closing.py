@@ -97,7 +97,8 @@ class Closing:
         """Lets time pass until nothing is unfinished, or patience ends."""
         world, until = self._world, self._world.now + PATIENCE
         for _ in range(ROUNDS):
-            world.bank.chores()
+            for bank in world.banks.values():
+                bank.chores()
             self._courier.run()
             self._worker.run()
             if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
@@ -132,11 +133,12 @@ class Closing:
 
     def _bank_against_us(self) -> None:
         """Every kopeck in the bank's books is one of ours, and the other way round, order by order."""
-        books, note = self._world.bank.books, self._world.watch.note
+        banks, note = self._world.banks.values(), self._world.watch.note
         ours = {str(payment.pk): payment for payment in Payment.objects.order_by("pk")}
         back = {str(refund.pk): refund for refund in Refund.objects.order_by("pk")}
-        theirs = {each.order_id: each for each in books.select(BankPayment, "captured > 0 ORDER BY seq")}
-        returned = {each.order_id: each for each in books.select(BankRefund, "status = 'succeeded' ORDER BY seq")}
+        theirs = {each.order_id: each for bank in banks for each in bank.books.select(BankPayment, "captured > 0 ORDER BY seq")}
+        made_there = [each for bank in banks for each in bank.books.select(BankRefund, "status = 'succeeded' ORDER BY seq")]
+        returned = {each.order_id: each for each in made_there}
         for order, each in theirs.items():
             if order not in ours or ours[order].captured != each.captured:
                 self.lost += 1
@@ -151,7 +153,7 @@ class Closing:
         for order, made in returned.items():
             if order not in back or back[order].amount != made.amount:
                 note(f"The bank gave back {made.amount} as {order}, which is not ours")
-        if any(each.status == "authorized" for each in books.select(BankPayment)):
+        if any(bank.books.first(BankPayment, "status = 'authorized'") for bank in banks):
             note("The bank still holds money that nobody will take")
         self._double_charges(theirs, ours)
 
@@ -177,7 +179,7 @@ class Closing:
             books += cash
             if cash != captured - made.aggregate(sum=Sum("amount", default=0))["sum"]:
                 self._world.watch.note(f"Cash at {name} is {cash}, payments less refunds come to something else")
-        in_bank = sum(each.captured - each.refunded for each in self._world.bank.books.select(BankPayment))
+        in_bank = sum(each.captured - each.refunded for bank in self._world.banks.values() for each in bank.books.select(BankPayment))
         if books != in_bank:
             self._world.watch.note(f"Our books say {books}, the bank's {in_bank}")
         paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).count()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from acquiring.bank.callbacks import SIGNATURE_HEADER
+from acquiring.bank.house import Bank
 from billing import callbacks
 from simulation.world import SHOP, World
 
@@ -17,29 +18,34 @@ class Courier:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("courier")
-        world.bank.courier._send = self._send
+        for bank in world.banks.values():
+            bank.courier._send = self._send
         world.others.append(self.run)
 
     @property
     def next_at(self) -> datetime | None:
         """When the next callback is due."""
-        at = self._world.bank.books.query(DUE)[0]["at"]
-        return datetime.fromisoformat(at) if at else None
+        dues = [bank.books.query(DUE)[0]["at"] for bank in self._world.banks.values()]
+        return min((datetime.fromisoformat(at) for at in dues if at), default=None)
 
     def run(self) -> None:
         """Delivers what is due; under trouble the last comes first."""
-        notes = self._world.bank.journal.due()
+        for bank in self._world.banks.values():
+            self._carry(bank)
+
+    def _carry(self, bank: Bank) -> None:
+        notes = bank.journal.due()
         if len(notes) > 1 and self._world.trouble():
             self._world.diary.fault("callbacks_overtaken")
             self._dice.shuffle(notes)
         for note in notes:
             for _ in range(1 + note.copies):
-                if self._world.bank.journal.still_due(note.id) or note.copies:
-                    self._world.bank.courier.deliver(note)
+                if bank.journal.still_due(note.id) or note.copies:
+                    bank.courier.deliver(note)
 
-    def told_for_certain(self, object_id: str) -> None:
+    def told_for_certain(self, bank: Bank, object_id: str) -> None:
         """The callbacks of one payment are not lost after all."""
-        self._world.bank.books.query("UPDATE notes SET state = 'pending' WHERE object_id = ? AND state = 'lost'", object_id)
+        bank.books.query("UPDATE notes SET state = 'pending' WHERE object_id = ? AND state = 'lost'", object_id)
 
     def _send(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
         name = url.removeprefix(f"{SHOP}/")

@@ -31,8 +31,8 @@ class Subscriber(Visitor):
     def _choose(self) -> None:
         if self.world.trouble(0.1):
             self.pay_old_page()
-        if self.dice.random() < 0.15:
-            self.later(self.visit, 5 * DAY, 60 * DAY)
+        if self.dice.random() < 0.3:
+            self.later(self.visit, 10 * DAY, 90 * DAY)
             return
         key = f"{self.number}-{self.world.diary.step}" if self.dice.random() < 0.5 else None
         self.subscribe(self.order(key=key))
@@ -60,17 +60,17 @@ class Subscriber(Visitor):
             self.later(self._return, timedelta(seconds=2), MINUTE)
         elif draw < 0.74:
             self.leave(payment)
-            self.later(self.visit, MINUTE, 3 * DAY)
+            self.later(self.visit, MINUTE, 30 * DAY)
         elif draw < 0.82:
             self.subscribe(self.order())  # perhaps another plan
             self.later(self.visit, MINUTE / 6, 10 * MINUTE)
         elif draw < 0.87:
             self.cancel(subscription)
-            self.later(self.visit, HOUR, 20 * DAY)
+            self.later(self.visit, HOUR, 40 * DAY)
         elif draw < 0.94:
             self.later(self.visit, 50 * MINUTE, 3 * HOUR)  # the page expires, or nearly
         else:
-            self.later(self.visit, 2 * DAY, 30 * DAY)  # gives up
+            self.later(self.visit, 2 * DAY, 60 * DAY)  # gives up
 
     def _return(self) -> None:
         """Back from the bank: the shop shows how the payment stands."""
@@ -82,7 +82,7 @@ class Subscriber(Visitor):
         if self.dice.random() < 0.15:
             self.later(self.visit, 2 * MINUTE, 70 * MINUTE)  # regrets it, about within the hour
         else:
-            self.later(self.visit, 5 * DAY, 60 * DAY)
+            self.later(self.visit, 10 * DAY, 100 * DAY)
 
     def _watch_films(self, subscription: Subscription) -> None:
         draw = self.dice.random()
@@ -92,10 +92,10 @@ class Subscriber(Visitor):
         recent = payment and payment.settled_at and self.world.now - payment.settled_at < 2 * HOUR
         if draw < (0.8 if recent else 0.3):
             self.cancel(subscription)
-            self.later(self.visit, MINUTE, 15 * DAY)
+            self.later(self.visit, MINUTE, 45 * DAY)
             return
         if draw > 0.9:
             self.subscribe(self.order())  # has one already
         if card and self.dice.random() < 0.2:
             self.remove_card(card)
-        self.later(self.visit, 10 * DAY, 60 * DAY)
+        self.later(self.visit, 15 * DAY, 100 * DAY)

@@ -125,7 +125,8 @@ class _Life:
         self.worker.plan()
 
     def _work(self) -> None:
-        self.world.bank.chores()
+        for bank in self.world.banks.values():
+            bank.chores()
         self.worker.run()
         self.worker.plan()
 

@@ -10,6 +10,7 @@ from typing import Any
 from moneyed import Money
 
 from acquiring.bank.cards import read
+from acquiring.bank.house import Bank
 from acquiring.bank.records import Payment as BankPayment
 from billing import payments
 from billing.models import Payment, PaymentMethod
@@ -32,7 +33,7 @@ class Visitor:
         self.plans = plans
         self._courier = courier
         self.name = f"visitor {number}"
-        self.pages: list[str] = []  # the bank's payments whose page was once opened
+        self.pages: dict[str, Bank] = {}  # every page ever opened
 
     # --- What is there -------------------------------------------------------------------------------------------
 
@@ -138,8 +139,8 @@ class Visitor:
         return cancellation.preview(subscription, at=self.world.now).refund
 
     def _see(self, payment: Payment | None) -> None:
-        if payment and payment.acquirer_payment_id and payment.acquirer_payment_id not in self.pages:
-            self.pages.append(payment.acquirer_payment_id)
+        if payment and payment.redirect_url:
+            self.pages[_page(payment)] = self.world.banks[payment.acquirer]
 
     # --- What is done at the bank --------------------------------------------------------------------------------
 
@@ -148,16 +149,14 @@ class Visitor:
         if not payment.redirect_url:
             self.look(payment)
             return
-        page = payment.redirect_url.rsplit("/", 1)[1]
         self._see(payment)
         card = self.dice.choice(GOOD if self.dice.random() < 0.75 else ASKS if self.dice.random() < 0.6 else BAD)
-        self._at_the_bank(page, card)
+        self._at_the_bank(_page(payment), card)
 
     def leave(self, payment: Payment) -> None:
         """Goes back to the shop without paying."""
         if payment.redirect_url:
-            gone = self.world.bank.desk.leave(payment.redirect_url.rsplit("/", 1)[1])
-            self._note("leave the page", gone)
+            self._note("leave the page", self.world.banks[payment.acquirer].desk.leave(_page(payment)))
 
     def pay_old_page(self) -> None:
         """An old page is still open in another tab, and the bank takes money there after all.
@@ -165,20 +164,19 @@ class Visitor:
         It told us that this page is closed; real banks do. The news of it comes for certain: without it only a
         statement could tell.
         """
-        desk, books = self.world.bank.desk, self.world.bank.books
-        for page in self.pages:
-            payment = books.first(BankPayment, "id = ?", page)
+        for page, bank in self.pages.items():
+            payment = bank.books.first(BankPayment, "id = ?", page)
             if payment and payment.status in ("declined", "voided", "expired") and payment.amount:
                 self.world.diary.fault("page_reopened")
                 self.world.watch.reopened.add(payment.order_id)
-                books.save(replace(payment, status="created", expires_at="", decline_code="", finished_at=""))
-                paid = desk.pay(page, read(GOOD[0], "12/38", "123"))
-                self._courier.told_for_certain(page)
+                bank.books.save(replace(payment, status="created", expires_at="", decline_code="", finished_at=""))
+                paid = bank.desk.pay(page, read(GOOD[0], "12/38", "123"))
+                self._courier.told_for_certain(bank, page)
                 self._note("pay an old page", paid)
                 return
 
     def _at_the_bank(self, page: str, card: str) -> None:
-        desk = self.world.bank.desk
+        desk = self.pages[page].desk
         payment = desk.pay(page, read(card, "12/38", "123"))
         while payment.status == "awaiting_3ds":
             draw = self.dice.random()
@@ -202,3 +200,7 @@ class Visitor:
         at: datetime = self.world.now + wait
         self.world.schedule(at, deed)
 
+
+def _page(payment: Payment) -> str:
+    """The bank's own id, as it stands in the address of its page."""
+    return payment.redirect_url.rsplit("/", 1)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from billing import callbacks, events, money, payments, refunds
+from billing import callbacks, events, money, parking, payments, reconciliation, refund_retries, refunds
 from billing.models import Callback, Delivery, Payment, Refund
 from notifications import mailings
 from notifications.models import Message
@@ -29,8 +29,10 @@ class Staff:
         draw = self._dice.random()
         if draw < 0.5:
             self._refund_some()
-        elif draw < 0.7:
+        elif draw < 0.65:
             self._capture()
+        elif draw < 0.75:
+            self.reconcile()
         else:
             self.tidy_up(limit=3)
         self._world.schedule(self._world.now + self._every * self._dice.uniform(0.2, 2), self._turn)
@@ -48,25 +50,26 @@ class Staff:
         for refund in self._refused()[:limit]:
             self._give_back(refund)
 
+    def reconcile(self) -> None:
+        """The banks' statements of the last days are compared with ours."""
+        self._world.act("staff", "reconcile", lambda: reconciliation.run_lately(at=self._world.now))
+
     def _refused(self) -> list[Refund]:
         """Refunds that the acquirer refused and nobody made good yet."""
-        failed = Refund.objects.filter(status=Refund.Status.FAILED).order_by("created_at", "pk")
-        again = set(Refund.objects.filter(request_key__startswith="again:").values_list("request_key", flat=True))
-        return [refund for refund in failed if f"again:{refund.pk}" not in again]
+        return list(Refund.objects.filter(status=Refund.Status.FAILED).exclude(parked="").order_by("created_at", "pk"))
 
     def _give_back(self, refund: Refund) -> None:
         self._world.act(
             "staff",
             f"refund again {refund.pk}",
-            lambda: refunds.request(
-                refund.payment_id,
-                amount=refund.money,
-                reason="The first one was refused",
-                actor=ACTOR,
-                at=self._world.now,
-                request_key=f"again:{refund.pk}",
-            ),
+            lambda: refund_retries.again(refund.pk, reason="Refused", actor=ACTOR, at=self._world.now),
         )
+        if self._world.result == "refused over_refund":
+            self._world.act(
+                "staff",
+                f"unpark refund {refund.pk}",
+                lambda: parking.unpark(Refund, refund.pk, actor=ACTOR, reason="Given back otherwise", at=self._world.now),
+            )
 
     def _refund_some(self) -> None:
         """A part of somebody's payment comes back; now and then more than there is."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
+from acquiring.bank.journal import Journal
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from billing.errors import Refused
@@ -141,15 +142,18 @@ class Watch:
 
     def _once(self, payment: Payment) -> None:
         """The bank took money for an invoice once, beside surplus and what it took at a page long closed."""
-        attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False)
+        attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False, acquirer=payment.acquirer)
         orders = [str(pk) for pk in attempts.values_list("pk", flat=True) if str(pk) not in self.reopened]
-        books = self._world.bank.books
+        books = self._world.banks[payment.acquirer].books
         taken = [each for each in orders if books.first(BankPayment, "order_id = ? AND captured > 0", each)]
         if len(taken) > 1:
             self.broken(f"Charged twice for one invoice: {', '.join(sorted(taken))}")
 
     def _listen_to_the_bank(self) -> None:
-        journal = self._world.bank.journal
+        for bank in self._world.banks.values():
+            self._listen_to(bank.journal)
+
+    def _listen_to(self, journal: Journal) -> None:
         record = journal.record
 
         def recorded(subject: Any, kind: str, amount: int, state: str) -> None:

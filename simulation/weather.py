@@ -38,16 +38,17 @@ class Weather:
     def begin(self) -> None:
         """Orders the faults that hold for the whole run."""
         if self._world.rate:
-            for title, likely in CONSTANT.items():
-                seed = self._dice.getrandbits(32)
-                self._world.bank.faults.add(title, rate=self._world.rate * likely, seed=seed)
+            for bank in self._world.banks.values():
+                for title, likely in CONSTANT.items():
+                    bank.faults.add(title, rate=self._world.rate * likely, seed=self._dice.getrandbits(32))
             self.change()
 
     def change(self) -> None:
         """Now and then the bank's port closes for a while, or the next card is declined."""
-        world, faults = self._world, self._world.bank.faults
+        world = self._world
         if world.calm:
             return
+        faults = self._dice.choice(list(world.banks.values())).faults
         if world.trouble(0.3):
             world.diary.fault("refuse")
             faults.add("refuse", count=self._dice.choice(OUTAGES))
@@ -58,4 +59,5 @@ class Weather:
     def end(self) -> None:
         """No more trouble."""
         self._world.calm = True
-        self._world.bank.faults.clear()
+        for bank in self._world.banks.values():
+            bank.faults.clear()

@@ -11,7 +11,7 @@ from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Callback, Delivery
 from notifications import mailings
 from simulation.world import World
-from subscriptions import lifecycle
+from subscriptions import endings
 
 # Each sweep, and when its next row is due.
 SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
@@ -36,7 +36,7 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
         "SELECT min(next_sweep_at) FROM billing_invoice WHERE status = 'open'",
     ),
     "terms": (
-        lifecycle.end_due,
+        endings.end_due,
         "SELECT min(next_action_at) FROM subscriptions_subscription WHERE next_action_at IS NOT NULL",
     ),
     "mails": (

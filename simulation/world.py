@@ -34,9 +34,10 @@ class World:
     def __init__(self, seed: int, rate: float, diary: Diary) -> None:
         self.seed, self.rate, self.diary = seed, rate, diary
         self.now = BEGIN
+        self.result = ""  # of the last deed
         self.calm = False  # no more trouble: the run is being brought to its end
         self.dice = self.chance("world")
-        self.bank = self._open_bank()
+        self.banks = {name: self._open_bank(name) for name in ACQUIRERS}
         self.crashes = Crashes(self.chance("crashes"), rate)
         self.watch = Watch(self)
         self.woken: Callable[[], None] = lambda: None
@@ -94,6 +95,7 @@ class World:
             self.watch.broken(f"{what} raised {type(error).__name__}: {error}")
         finally:
             self.crashes.armed = armed
+        self.result = result
         self.diary.line(self.now, who, what, result)
         self.watch.after_step()
         return made
@@ -109,7 +111,8 @@ class World:
             self.crashes.watching(),
         ):
             yield
-        self.bank.close()
+        for bank in self.banks.values():
+            bank.close()
 
     def _between(self) -> None:
         """Another process runs while this one waits: a twin of it, a sweep, a callback; or the machine stands still."""
@@ -124,8 +127,8 @@ class World:
         finally:
             self._deep -= 1
 
-    def _open_bank(self) -> Bank:
-        ids = self.chance("bank")
+    def _open_bank(self, name: str) -> Bank:
+        ids = self.chance("bank", name)
         bank = Bank(
             Config(),
             ":memory:",
@@ -147,9 +150,8 @@ class World:
         return bank
 
     def _settings(self) -> dict[str, Any]:
-        config, line = self.bank.config, Line(self.bank)
-
-        def entry(name: str) -> dict[str, Any]:
+        def entry(name: str, bank: Bank) -> dict[str, Any]:
+            config = bank.config
             options = {
                 "crashes": self.crashes,
                 "url": "http://bank.invalid",
@@ -157,12 +159,12 @@ class World:
                 "secret": config.secret,
                 "callback_secrets": [config.callback_secret],
                 "callback_url": f"{SHOP}/{name}",
-                "adapter": line,
+                "adapter": Line(bank),
             }
             return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": name == "held"}
 
         return {
-            "ACQUIRERS": {name: entry(name) for name in ACQUIRERS},
+            "ACQUIRERS": {name: entry(name, bank) for name, bank in self.banks.items()},
             "EMAIL_BACKEND": "simulation.mail.Post",
             "SIMULATION": self,
             "DEBUG": False,
