@@ -13,13 +13,13 @@ from unittest.mock import patch
 from django.utils import timezone
 
 
-def dice(seed: int, *what: object) -> Random:
+def dice(seed: object, *what: object) -> Random:
     """Dice of their own for one purpose, so that one subscriber's throws do not change another's."""
     return Random(":".join(map(str, (seed, *what))))
 
 
 @contextmanager
-def seeded(seed: int, now: Callable[[], datetime]) -> Iterator[None]:
+def seeded(seed: object, now: Callable[[], datetime]) -> Iterator[None]:
     """`uuid.uuid4` draws from the seed, `timezone.now` tells the simulated time.
 
     Models hold `uuid.uuid4` itself as their default, so it is the source of bytes under it that is replaced.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from accounts.models import User
@@ -23,12 +26,13 @@ from simulation.worker import Worker
 from simulation.world import BEGIN, World
 
 YEAR = timedelta(days=365)
-TRIES = 12  # shorter runs that are tried after a breach
+TRIES = 24  # shorter runs that are tried after a breach
+TOWN = 100  # subscribers that share a world: a bank, a database, a shop
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is simulated. `only` names the subscribers of a shortened run; each has the same habits as in the whole."""
+    """What is simulated. `only` names the subscribers of a part of it; each has the same habits as in the whole."""
 
     years: int
     faults: float
@@ -40,26 +44,48 @@ class Run:
     def subscribers(self) -> Sequence[int]:
         return self.only or range(1, self.years + 1)
 
+    def towns(self) -> list[Run]:
+        """The run in worlds of their own, of at most TOWN subscribers each, whatever runs where."""
+        grouped = groupby(self.subscribers, key=_town)
+        return [replace(self, only=tuple(numbers)) for _, numbers in grouped]
+
 
 @dataclass(slots=True)
 class Result:
     """What came of a run."""
 
     run: Run
-    diary: Diary
+    steps: int = 0
+    operations: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    results: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
     breaches: list[Breach] = field(default_factory=list)
     double_charges: int = 0
     lost_operations: int = 0
-    died: list[Point] = field(default_factory=list)
-    strange: list[str] = field(default_factory=list)
+    died: set[Point] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)  # places that a process passed and the source does not show
     seconds: float = 0
+
+    def add(self, other: Result) -> None:
+        """Takes another town's result into this one."""
+        self.steps += other.steps
+        self.operations += other.operations
+        self.faults += other.faults
+        self.results += other.results
+        self.digest = hashlib.sha256(f"{self.digest}{other.digest}".encode()).hexdigest()[:16]
+        self.breaches += other.breaches
+        self.double_charges += other.double_charges
+        self.lost_operations += other.lost_operations
+        self.died |= other.died
+        self.strange |= other.strange
 
     def as_json(self) -> dict[str, Any]:
         """The figures of the last line."""
         return {
             "years": len(self.run.subscribers),
-            "operations": self.diary.operations,
-            "faults_injected": self.diary.faults.total(),
+            "operations": self.operations,
+            "faults_injected": self.faults.total(),
             "crash_points_reached": len(self.died),
             "crash_points_total": len(points.points()),
             "double_charges": self.double_charges,
@@ -70,12 +96,11 @@ class Result:
 
 
 def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Result:
-    """Lives the year of every subscriber, in an empty database; `tell` hears each line of the log."""
-    began = time.monotonic()
+    """Lives the year of every subscriber of one town, in an empty database; `tell` hears each line of the log."""
     database.empty()
     diary = Diary(tell)
-    world = World(run.seed, run.faults, diary)
-    result = Result(run, diary)
+    world = World((run.seed, _town(run.subscribers[0])), run.faults, diary)
+    result = Result(run)
     with world.running():
         life = _Life(world, run)
         try:
@@ -83,11 +108,12 @@ def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Resul
             life.closing.audit()
         except Stopped:
             pass
+    result.steps, result.operations, result.digest = diary.step, diary.operations, diary.digest
+    result.faults, result.results = diary.faults, diary.results
     result.breaches = world.watch.breaches
-    result.double_charges, result.lost_operations = life.closing.double_charges, life.closing.lost
-    result.double_charges += sum("Charged twice" in breach.what for breach in result.breaches) > 0 == result.double_charges
-    result.died, result.strange = sorted(world.crashes.died), sorted(world.crashes.strange)
-    result.seconds = time.monotonic() - began
+    result.double_charges = max(life.closing.double_charges, world.watch.double_charges)
+    result.lost_operations = life.closing.lost
+    result.died, result.strange = set(world.crashes.died), world.crashes.strange
     return result
 
 
@@ -136,6 +162,10 @@ class _Life:
             self.worker.process_oddly()
 
 
+def _town(number: int) -> int:
+    return (number - 1) // TOWN
+
+
 def shortest(result: Result, deadline: float) -> Result:
     """The shortest run found that breaks as well: with fewer subscribers, by halves, until `deadline` (monotonic)."""
     best = result
@@ -146,7 +176,7 @@ def shortest(result: Result, deadline: float) -> Result:
         for start in range(0, len(crowd), size):
             tries += 1
             some = crowd[start : start + size]
-            smaller = Run(best.run.years, best.run.faults, best.run.seed, best.run.on_sale, tuple(some))
+            smaller = replace(best.run, only=tuple(some))
             found = simulate(smaller)
             if found.breaches:
                 best, crowd, parts = found, some, 2

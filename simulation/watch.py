@@ -87,6 +87,7 @@ class Watch:
         self._moved: list[BankPayment | BankRefund] = []
         self._told: list[str] = []
         self.breaches: list[Breach] = []
+        self.double_charges = 0
         self.mails: Counter[str] = Counter()
         self.sent_again: set[str] = set()  # by a human, who knows what he does
         self.reopened: set[str] = set()  # orders whose page the bank opened again
@@ -147,6 +148,7 @@ class Watch:
         books = self._world.banks[payment.acquirer].books
         taken = [each for each in orders if books.first(BankPayment, "order_id = ? AND captured > 0", each)]
         if len(taken) > 1:
+            self.double_charges += 1
             self.broken(f"Charged twice for one invoice: {', '.join(sorted(taken))}")
 
     def _listen_to_the_bank(self) -> None:

@@ -31,7 +31,7 @@ ACQUIRERS = ("sandbox", "held")  # the second holds a sum first, and takes it wh
 class World:
     """Everything that one run shares. `schedule` puts deeds on the clock; `act` does one as a process of the shop."""
 
-    def __init__(self, seed: int, rate: float, diary: Diary) -> None:
+    def __init__(self, seed: object, rate: float, diary: Diary) -> None:
         self.seed, self.rate, self.diary = seed, rate, diary
         self.now = BEGIN
         self.result = ""  # of the last deed

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from simulation import database, plans, points
+from simulation import database, plans, points, towns
 from simulation.errors import Unfit
-from simulation.running import Result, Run, shortest, simulate
+from simulation.running import Result, Run, shortest
 
 SEARCH = 120.0  # seconds at most that are spent on a shorter replay
 MOST = 1_000_000
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             "--plans", choices=[plans.REAL, plans.DEMO], default=plans.DEMO, help="what is on sale (default demo)"
         )
         parser.add_argument("--only", type=_numbers, default=(), help="only these subscribers (as a replay prints them)")
+        parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes (default: one a core)")
         parser.add_argument("--log", action="store_true", help="print each step")
         parser.add_argument("--points", action="store_true", help="print the crash points that were not reached")
 
@@ -40,8 +42,8 @@ class Command(BaseCommand):
         try:
             database.check_product()
             on_sale = plans.read(options["plans"])
-            with database.simulated():
-                result = self._run(Run(options["years"], options["faults"], options["seed"], on_sale, options["only"]), options)
+            run = Run(options["years"], options["faults"], options["seed"], on_sale, options["only"])
+            result = self._run(run, options)
         except Unfit as problem:
             raise CommandError(str(problem), returncode=2) from problem
         self.stdout.write(json.dumps(result.as_json()))
@@ -49,34 +51,35 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _run(self, run: Run, options: dict[str, Any]) -> Result:
-        began = time.monotonic()
-        result = simulate(run, self.stdout.write if options["log"] else lambda line: None)
+        result, broken = towns.live(run, options["jobs"], self.stdout.write if options["log"] else None)
         self._summary(result, all_points=options["points"])
-        if result.breaches:
-            self._broken(result, shortest(result, began + result.seconds + SEARCH), options["plans"])
+        if broken:
+            with database.simulated():
+                self._tell(broken, shortest(broken[0], time.monotonic() + SEARCH), options["plans"])
         return result
 
     def _summary(self, result: Result, *, all_points: bool) -> None:
-        diary = result.diary
-        self.stdout.write(f"{diary.step} steps, log {diary.digest}")
-        faults = ", ".join(f"{name} {count}" for name, count in sorted(diary.faults.items()))
+        self.stdout.write(f"{result.steps} steps, log {result.digest}")
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(result.faults.items()))
         self.stdout.write(f"Faults: {faults or 'none'}")
-        missed = sorted(set(points.points()) - set(result.died))
+        missed = sorted(set(points.points()) - result.died)
         self.stdout.write(f"Crash points: died at {len(result.died)} of {len(points.points())}")
         for point in missed if all_points else ():
             self.stdout.write(f"  not reached: {point}")
-        for place in result.strange:
+        for place in sorted(result.strange):
             self.stdout.write(f"  not found in the source: {place}")
 
-    def _broken(self, result: Result, short: Result, sold: str) -> None:
-        run = result.run
-        for breach in result.breaches:
-            self.stdout.write(f"BROKEN seed {run.seed}, step {breach.step}: {breach.what}")
-        command = f"manage.py simulate --years {run.years} --faults {run.faults} --seed {run.seed} --plans {sold} --log"
-        if short.run.only:
-            command += f" --only {','.join(map(str, short.run.only))}"
+    def _tell(self, broken: list[Result], short: Result, sold: str) -> None:
+        for town in broken:
+            for breach in town.breaches:
+                only = f"subscribers {town.run.only[0]} to {town.run.only[-1]}"
+                self.stdout.write(f"BROKEN seed {town.run.seed}, {only}, step {breach.step}: {breach.what}")
+        run = short.run
+        replay = f"--years {run.years} --faults {run.faults} --seed {run.seed} --plans {sold} --log"
+        self.stdout.write(
+            f"Shortest replay found: manage.py simulate {replay} --only {','.join(map(str, run.subscribers))}"
+        )
         first = short.breaches[0]
-        self.stdout.write(f"Shortest replay found: {command}")
         self.stdout.write(f"  it breaks at step {first.step}: {first.what}")
 
 
@@ -85,6 +88,13 @@ def _years(text: str) -> int:
     if not 1 <= years <= MOST:
         raise argparse.ArgumentTypeError(f"from 1 to {MOST:,}")
     return years
+
+
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if not 1 <= jobs <= 64:
+        raise argparse.ArgumentTypeError("from 1 to 64")
+    return jobs
 
 
 def _rate(text: str) -> float:

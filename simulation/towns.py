@@ -1,0 +1,52 @@
+"""Many towns at once: each process has a database of its own. How many there are changes nothing of what happens."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+from django.db import connection
+
+from simulation import database
+from simulation.running import Result, Run, simulate
+
+Lived = tuple[Result, list[str]]  # and its log, where it was asked for
+
+
+def live(run: Run, jobs: int, tell: Callable[[str], None] | None) -> tuple[Result, list[Result]]:
+    """Simulates every town of a run in `jobs` processes. Returns the whole, and the towns in which something broke.
+
+    Raises Unfit.
+    """
+    began = time.monotonic()
+    queue = run.towns()
+    jobs = min(jobs, len(queue))
+    shares = [queue[number::jobs] for number in range(jobs)]
+    logged = [tell is not None] * jobs
+    if jobs == 1:
+        lived = [_live_in(1, shares[0], logged[0])]
+    else:
+        connection.close()  # a connection must not be shared with a child
+        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
+            lived = list(pool.map(_live_in, range(1, jobs + 1), shares, logged))
+    whole = Result(run)
+    towns = sorted((town for share in lived for town in share), key=lambda town: town[0].run.only)
+    for result, log in towns:
+        whole.add(result)
+        for line in log:
+            (tell or str)(line)
+    whole.seconds = time.monotonic() - began
+    return whole, [result for result, _ in towns if result.breaches]
+
+
+def _live_in(number: int, towns: list[Run], logged: bool) -> list[Lived]:
+    """One process's share, in the database of that number."""
+    lived = []
+    with database.simulated(number):
+        for town in towns:
+            log: list[str] = []
+            result = simulate(town, log.append if logged else lambda line: None)
+            lived.append((result, log))
+    return lived
