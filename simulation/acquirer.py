@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -15,8 +15,10 @@ from urllib3.exceptions import NewConnectionError
 from acquiring.backends.sandbox import Sandbox
 from acquiring.bank.app import create_api_app
 from acquiring.bank.house import Bank, Hangup
-from acquiring.types import Charge, Outcome, RefundOrder, StatementLine, Subject
-from simulation.crashes import Crashes
+from acquiring.types import Charge, Notice, Outcome, RefundOrder, StatementLine, Status, Subject
+
+if TYPE_CHECKING:
+    from simulation.world import World
 
 
 class Line(BaseAdapter):
@@ -58,29 +60,41 @@ class Line(BaseAdapter):
 
 
 class Watched(Sandbox):
-    """The sandbox acquirer; whoever calls it may die before or after."""
+    """The sandbox acquirer of a world; whoever calls it may die before or after, and the bank may forget."""
 
-    def __init__(self, crashes: Crashes, **options: Any) -> None:
+    def __init__(self, world: World, **options: Any) -> None:
         super().__init__(**options)
-        self._crashes = crashes
+        self._world, self._call = world, world.crashes.call
 
     def checkout(self, charge: Charge) -> Outcome:
-        return self._crashes.call(super().checkout, charge)
+        return self._call(super().checkout, charge)
 
     def charge(self, charge: Charge) -> Outcome:
-        return self._crashes.call(super().charge, charge)
+        return self._call(super().charge, charge)
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
-        return self._crashes.call(super().capture, our_id, reference, charge)
+        return self._call(super().capture, our_id, reference, charge)
 
     def void(self, our_id: str, reference: str) -> Outcome:
-        return self._crashes.call(super().void, our_id, reference)
+        return self._call(super().void, our_id, reference)
 
     def refund(self, order: RefundOrder) -> Outcome:
-        return self._crashes.call(super().refund, order)
+        return self._call(super().refund, order)
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
-        return self._crashes.call(super().fetch, subject, our_id, reference)
+        if self._is_hidden(our_id):
+            return Outcome(Status.UNKNOWN, absent=True)
+        self._world.release()
+        return self._call(super().fetch, subject, our_id, reference)
 
     def statement(self, day: date) -> Iterator[StatementLine]:
-        return iter(self._crashes.call(lambda: list(super(Watched, self).statement(day))))
+        lines = self._call(lambda: list(super(Watched, self).statement(day)))
+        return iter([line for line in lines if not self._is_hidden(line.outcome.our_id)])
+
+    def parse(self, kind: str, headers: Mapping[str, str], body: bytes) -> Notice:
+        self._world.release()
+        return super().parse(kind, headers, body)
+
+    def _is_hidden(self, our_id: str) -> bool:
+        until = self._world.hidden.get(our_id)
+        return until is not None and self._world.now < until and not self._world.calm

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections import defaultdict
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Sum
@@ -14,7 +13,7 @@ from django.db.models import Sum
 from accounts.models import User
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
-from billing import ledger, money
+from billing import audit, ledger, money
 from billing.models import Payment, Refund, Transfer
 from simulation.courier import Courier
 from simulation.staff import Staff
@@ -83,6 +82,7 @@ class Closing:
         self._weather.end()
         for _ in range(3):  # staff's second tries bring news of their own
             self._rest()
+            self._staff.reconcile(self._days_that_differ())
             self._staff.tidy_up()
         self._rest()
         self._operations()
@@ -100,6 +100,7 @@ class Closing:
             for bank in world.banks.values():
                 bank.chores()
             self._courier.run()
+            self._worker.plan()
             self._worker.run()
             if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
                 break
@@ -111,6 +112,12 @@ class Closing:
                 break
         while self._worker.dues().get("terms", until + PATIENCE) <= world.now:
             SWEEPS["terms"][0](at=world.now)
+
+    def _days_that_differ(self) -> list[date]:
+        """The days of which the bank's books tell something that ours do not: nobody came for its statement in time."""
+        ours = dict(Payment.objects.values_list("pk", "captured"))
+        taken = [each for bank in self._world.banks.values() for each in bank.books.select(BankPayment, "captured > 0")]
+        return sorted({date.fromisoformat(each.finished_at[:10]) for each in taken if ours.get(UUID(each.order_id)) != each.captured})
 
     def _operations(self) -> None:
         for name, sql in UNFINISHED.items():
@@ -194,10 +201,7 @@ class Closing:
                 watch.note(f"The mail {name} went out {times} times")
 
     def _product_s_own_audit(self) -> None:
-        """`billing.audit`, in a product that has it."""
-        if importlib.util.find_spec("billing.audit") is None:
-            return
-        report = importlib.import_module("billing.audit").run(at=self._world.now)
+        report = audit.run(at=self._world.now)
         for finding in report.breaches:
             self._world.watch.note(f"audit: {finding.check.name}: {finding.check.sentence} {finding.rows[:1]}")
 

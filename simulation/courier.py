@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
-from acquiring.bank.callbacks import SIGNATURE_HEADER
+from acquiring.bank.callbacks import SIGNATURE_HEADER, sign
 from acquiring.bank.house import Bank
 from billing import callbacks
 from simulation.world import SHOP, World
@@ -49,6 +50,15 @@ class Courier:
         bank.books.query(f"UPDATE notes SET state = 'pending' WHERE object_id = ? AND {told}", object_id)  # noqa: S608
 
     def _send(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
+        name, world = url.removeprefix(f"{SHOP}/"), self._world
+        if world.lies and not world.calm and b'"amount"' in body:
+            world.lies -= 1
+            world.diary.fault("callback_wrong_amount")
+            lie = _lie(body)
+            self._tell(url, lie, sign(world.banks[name].config.callback_secret, lie))
+        return self._tell(url, body, signature)
+
+    def _tell(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
         name = url.removeprefix(f"{SHOP}/")
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
         world = self._world
@@ -57,6 +67,14 @@ class Courier:
             "bank", what, lambda: callbacks.receive(name, "", headers, body, at=world.now), counts=False
         )
         return (True, "200") if reply is not None else (False, "no answer")
+
+
+def _lie(body: bytes) -> bytes:
+    """The same news with another id and another amount."""
+    news = json.loads(body)
+    news["id"] += "_lie"
+    news["object"]["amount"] += 100
+    return json.dumps(news).encode()
 
 
 def _short(body: bytes) -> str:

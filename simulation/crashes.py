@@ -14,12 +14,13 @@ from unittest.mock import patch
 from django.db import connection, transaction
 
 from simulation import points
-from simulation.errors import Died
+from simulation.errors import Away, Died
 from simulation.points import Point, Site
 
 T = TypeVar("T")
 
 NEW, OLD, OTHER = 0.5, 0.01, 0.03  # times the rate: at a point where nobody died yet, at another, another process
+HICCUP = 0.002  # times the rate: a statement that PostgreSQL does not answer
 
 _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
@@ -34,6 +35,7 @@ class Crashes:
         self.passed: Counter[Point] = Counter()
         self.strange: set[str] = set()  # reached, but not found in the source
         self.between: Callable[[], None] = lambda: None
+        self.hiccups = 0
 
     def reach(self, site: Site | None, *, after: bool) -> None:
         """A process comes to a point; here it may die, or another process may run. Raises Died."""
@@ -80,6 +82,9 @@ class Crashes:
             yield
 
     def _statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if self.armed and self._chance.random() < self._rate * HICCUP:
+            self.hiccups += 1
+            raise Away("PostgreSQL does not answer")
         site = self._write(sys._getframe(1)) if self.armed and sql.startswith(_CHANGES) else None
         self.reach(site, after=False)
         result = execute(sql, params, many, context)

@@ -26,7 +26,7 @@ LOCK = 7_461_536  # any number that nobody else locks in this database
 def check_product() -> None:
     """The product's own database answers and is migrated. Raises Unfit."""
     name = connection.settings_dict["NAME"]
-    if str(name).endswith(SUFFIX):
+    if SUFFIX in str(name):
         raise Unfit(f"{name} is a database of simulations. DATABASE_URL must name the product's; it is not touched.")
     try:
         connection.ensure_connection()
@@ -37,11 +37,11 @@ def check_product() -> None:
 
 
 @contextmanager
-def simulated() -> Iterator[None]:
-    """Leads Django's default connection to an empty database of the simulation's own. Raises Unfit."""
+def simulated(number: int = 1) -> Iterator[None]:
+    """Leads Django's default connection to an empty database of simulations, that of the `number`. Raises Unfit."""
     settings = connection.settings_dict
     real, options = settings["NAME"], settings["OPTIONS"]
-    name = f"{real}{SUFFIX}"
+    name = f"{real}{SUFFIX}_{number}"
     if len(name) > 63:
         raise Unfit(f"{name} is longer than PostgreSQL's names may be (63).")
     _make(name)
@@ -51,14 +51,6 @@ def simulated() -> Iterator[None]:
         yield
     finally:
         _lead_to(real, options)
-
-
-def drop() -> None:
-    """Removes the simulation's database, where there is one and it is ours. Raises Unfit."""
-    name = f"{connection.settings_dict['NAME']}{SUFFIX}"
-    if _is_ours(name):
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
 
 
 def empty() -> None:

@@ -1,4 +1,6 @@
-"""How a simulation ends before its time."""
+"""How a simulation ends before its time, and the errors that it raises on purpose."""
+
+from django.db import OperationalError
 
 
 class Unfit(Exception):
@@ -11,3 +13,11 @@ class Died(BaseException):
 
 class Stopped(BaseException):
     """Something broke: the run ends here, at its first breach."""
+
+
+class Mishap(Exception):
+    """A failure that the run made on purpose where our own code runs: a bad release, a database that is away."""
+
+
+class Away(Mishap, OperationalError):
+    """PostgreSQL does not answer."""

@@ -16,7 +16,7 @@ class Subscriber(Visitor):
 
     def live(self) -> None:
         """Comes for the first time within the first weeks."""
-        self.later(self.visit, MINUTE, 40 * DAY)
+        self.later(self.visit, MINUTE, 90 * DAY)
 
     def visit(self) -> None:
         """One visit."""
@@ -32,7 +32,7 @@ class Subscriber(Visitor):
         if self.world.trouble(0.1):
             self.pay_old_page()
         if self.dice.random() < 0.3:
-            self.later(self.visit, 10 * DAY, 90 * DAY)
+            self.later(self.visit, 20 * DAY, 150 * DAY)
             return
         key = f"{self.number}-{self.world.diary.step}" if self.dice.random() < 0.5 else None
         self.subscribe(self.order(key=key))
@@ -51,7 +51,10 @@ class Subscriber(Visitor):
             self.pay_by_saved_card(subscription, card)
         else:
             self.pay_again(subscription)
-        self.later(self.visit, MINUTE / 3, 20 * MINUTE)
+        if self.world.result.startswith(("refused", "failed")):
+            self.later(self.visit, HOUR, 2 * DAY)  # comes back when it works again
+        else:
+            self.later(self.visit, MINUTE / 3, 20 * MINUTE)
 
     def _on_the_page(self, subscription: Subscription, payment: Payment) -> None:
         draw = self.dice.random()
@@ -82,7 +85,7 @@ class Subscriber(Visitor):
         if self.dice.random() < 0.15:
             self.later(self.visit, 2 * MINUTE, 70 * MINUTE)  # regrets it, about within the hour
         else:
-            self.later(self.visit, 10 * DAY, 100 * DAY)
+            self.later(self.visit, 20 * DAY, 160 * DAY)
 
     def _watch_films(self, subscription: Subscription) -> None:
         draw = self.dice.random()
@@ -92,10 +95,10 @@ class Subscriber(Visitor):
         recent = payment and payment.settled_at and self.world.now - payment.settled_at < 2 * HOUR
         if draw < (0.8 if recent else 0.3):
             self.cancel(subscription)
-            self.later(self.visit, MINUTE, 45 * DAY)
+            self.later(self.visit, MINUTE, 90 * DAY)
             return
         if draw > 0.9:
             self.subscribe(self.order())  # has one already
-        if card and self.dice.random() < 0.2:
+        if card and self.dice.random() < 0.3:
             self.remove_card(card)
-        self.later(self.visit, 15 * DAY, 100 * DAY)
+        self.later(self.visit, 25 * DAY, 160 * DAY)

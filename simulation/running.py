@@ -18,6 +18,7 @@ from simulation.courier import Courier
 from simulation.diary import Diary
 from simulation.errors import Stopped
 from simulation.habits import Subscriber
+from simulation.mishaps import Mishaps
 from simulation.points import Point
 from simulation.staff import Staff
 from simulation.watch import Breach
@@ -108,6 +109,7 @@ def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Resul
             life.closing.audit()
         except Stopped:
             pass
+    diary.faults["database_away"] += world.crashes.hiccups
     result.steps, result.operations, result.digest = diary.step, diary.operations, diary.digest
     result.faults, result.results = diary.faults, diary.results
     result.breaches = world.watch.breaches
@@ -124,6 +126,7 @@ class _Life:
         self.world = world
         codes = plans.write(run.on_sale)
         self.worker, self.courier, self.weather = Worker(world), Courier(world), Weather(world)
+        self.mishaps = Mishaps(world)
         self.staff = Staff(world, len(run.subscribers))
         self.closing = Closing(world, self.worker, self.courier, self.staff, self.weather)
         people = [
@@ -136,6 +139,7 @@ class _Life:
     def live(self) -> None:
         """A year: whatever is next is done next, by a subscriber, the worker or the bank's courier."""
         self.weather.begin()
+        self.mishaps.begin()
         self.staff.begin()
         world, end = self.world, BEGIN + YEAR
         while True:

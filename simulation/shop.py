@@ -186,6 +186,8 @@ class Visitor:
                 payment = desk.cancel_challenge(page)
             else:
                 break
+        if payment.status == "authorized":
+            self.world.held()
         self._note("pay", payment)
 
     def _note(self, what: str, payment: BankPayment) -> None:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 
-from billing import callbacks, events, money, parking, payments, reconciliation, refund_retries, refunds
-from billing.models import Callback, Delivery, Payment, Refund
+from billing import (
+    callbacks,
+    events,
+    money,
+    parking,
+    payments,
+    reconciliation,
+    refund_retries,
+    refunds,
+    resolutions,
+)
+from billing.models import Callback, Case, Delivery, Payment, Refund
 from notifications import mailings
 from notifications.models import Message
 from simulation.world import World
@@ -23,14 +34,18 @@ class Staff:
 
     def begin(self) -> None:
         """Takes up work."""
+        self._world.held = self._hear_of_a_hold
         self._world.schedule(self._world.now + self._every, self._turn)
+
+    def _hear_of_a_hold(self) -> None:
+        """Somebody's money is held for an hour: mostly it is taken in time."""
+        if self._dice.random() < 0.6:
+            self._world.schedule(self._world.now + timedelta(minutes=self._dice.uniform(1, 90)), self._capture)
 
     def _turn(self) -> None:
         draw = self._dice.random()
-        if draw < 0.5:
+        if draw < 0.6:
             self._refund_some()
-        elif draw < 0.65:
-            self._capture()
         elif draw < 0.75:
             self.reconcile()
         else:
@@ -42,6 +57,7 @@ class Staff:
         self._world.diary.line(self._world.now, "staff", "tidy up", "begun")
         for callback in Callback.objects.filter(status=Callback.Status.PARKED).order_by("pk")[:limit]:
             self._do(f"retry callback {callback.pk}", callbacks.retry, callback.pk)
+            self._dismiss(callback)
         for delivery in Delivery.objects.filter(status=Delivery.Status.PARKED).order_by("pk")[:limit]:
             self._do(f"retry event {delivery.pk}", events.retry, delivery.pk)
         for message in Message.objects.filter(status=Message.Status.PARKED).order_by("created_at", "pk")[:limit]:
@@ -49,10 +65,50 @@ class Staff:
             self._do(f"retry mail {message.pk}", mailings.retry, message.pk)
         for refund in self._refused()[:limit]:
             self._give_back(refund)
+        for model in (Payment, Refund):
+            for row in model._default_manager.exclude(parked="").order_by("created_at", "pk")[:limit]:
+                self._unpark(model, row)
+        for case in Case.objects.filter(status=Case.Status.OPEN).order_by("created_at", "pk")[:limit]:
+            self._resolve(case)
 
-    def reconcile(self) -> None:
-        """The banks' statements of the last days are compared with ours."""
+    def _dismiss(self, callback: Callback) -> None:
+        """What no second try makes good."""
+        callback.refresh_from_db()
+        if callback.status == Callback.Status.PARKED:
+            self._world.act(
+                "staff",
+                f"dismiss callback {callback.pk}",
+                lambda: parking.dismiss(callback.pk, actor=ACTOR, reason="Looked into", at=self._world.now),
+            )
+
+    def _unpark(self, model: type[Payment] | type[Refund], row: Payment | Refund) -> None:
+        self._world.act(
+            "staff",
+            f"unpark {row.noun} {row.pk}",
+            lambda: parking.unpark(model, row.pk, actor=ACTOR, reason="Looked into", at=self._world.now),
+        )
+
+    def _resolve(self, case: Case) -> None:
+        """One of the buttons beside a case; asking again is tried before giving up."""
+        ways = [way for way in resolutions.WAYS[case.kind] if way != "dismiss"]
+        self._world.act(
+            "staff",
+            f"resolve {case.kind} {case.pk}",
+            lambda: resolutions.resolve(
+                case.pk, self._dice.choice(ways), actor=ACTOR, reason="Looked into", at=self._world.now
+            ),
+        )
+
+    def reconcile(self, days: Iterable[date] = ()) -> None:
+        """The banks' statements are compared with ours: of the last days, or of these."""
         self._world.act("staff", "reconcile", lambda: reconciliation.run_lately(at=self._world.now))
+        for day in days:
+            for name in self._world.banks:
+                self._world.act(
+                    "staff",
+                    f"reconcile {name} {day}",
+                    lambda name=name, day=day: reconciliation.run(name, day, at=self._world.now),
+                )
 
     def _refused(self) -> list[Refund]:
         """Refunds that the acquirer refused and nobody made good yet."""
@@ -65,10 +121,16 @@ class Staff:
             lambda: refund_retries.again(refund.pk, reason="Refused", actor=ACTOR, at=self._world.now),
         )
         if self._world.result == "refused over_refund":
+            self._rest_of(refund)
+            self._unpark(Refund, refund)
+
+    def _rest_of(self, refund: Refund) -> None:
+        """A part came back otherwise meanwhile; the customer gets what is left of a payment that nobody owed."""
+        if refund.payment.surplus:
             self._world.act(
                 "staff",
-                f"unpark refund {refund.pk}",
-                lambda: parking.unpark(Refund, refund.pk, actor=ACTOR, reason="Given back otherwise", at=self._world.now),
+                f"refund the rest of {refund.payment_id}",
+                lambda: refunds.request(refund.payment_id, reason="Nobody owed it", actor=ACTOR, at=self._world.now),
             )
 
     def _refund_some(self) -> None:

@@ -17,7 +17,7 @@ from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from billing.errors import Refused
 from billing.models import Payment, Refund
-from simulation.errors import Stopped
+from simulation.errors import Mishap, Stopped
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -188,5 +188,5 @@ class _Ear(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, Refused):
+        if error is not None and not isinstance(error, Refused | Mishap):
             self._told.append(f"{record.getMessage()}: {type(error).__name__}: {error}")

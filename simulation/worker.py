@@ -55,6 +55,7 @@ class Worker:
         self._world = world
         self._dice = world.chance("worker")
         self._down_until: datetime | None = None
+        self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
         world.woken = self._woken
         world.others.append(self.sweep_something)
@@ -68,24 +69,24 @@ class Worker:
 
     def plan(self) -> None:
         """Looks at what is due, and says when to run."""
-        dues = self.dues()
-        if not dues:
+        self._seen = self.dues()
+        if not self._seen:
             self.next_at = None
             return
-        at = max(self._world.now, min(dues.values())) + self._lateness()
+        at = max(self._world.now, min(self._seen.values())) + self._lateness()
         self.next_at = max(at, self._down_until) if self._down_until else at
 
     def run(self) -> None:
         """Runs every sweep that has something due; now and then one twice, or in another order."""
         now = self._world.now
-        names = [name for name, due in self.dues().items() if due <= now]
+        names = [name for name, due in self._seen.items() if due <= now]
         if self._world.trouble():
             self._dice.shuffle(names)
         for name in names:
             self._sweep(name)
             if self._world.trouble(0.2):
                 self._sweep(name)
-        if self._world.trouble(0.2):
+        if self._world.trouble(0.1):
             self._deliver_oddly()
 
     def sweep_something(self) -> None:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from django.conf import settings
 from django.test.utils import override_settings
 
 from acquiring.bank.house import Bank, Config
-from billing import wake
+from billing import events, wake
 from billing.errors import Refused
+from billing.models import Event
 from simulation import chance
 from simulation.acquirer import Line
 from simulation.crashes import Crashes
 from simulation.diary import Diary
-from simulation.errors import Died, Stopped
+from simulation.errors import Died, Mishap
 from simulation.watch import Watch
 
 BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
@@ -36,6 +38,10 @@ class World:
         self.now = BEGIN
         self.result = ""  # of the last deed
         self.calm = False  # no more trouble: the run is being brought to its end
+        self.broken_until = BEGIN  # a bad release: handlers and acquirers' answers fail in our own code
+        self.hidden: dict[str, datetime] = {}  # what the bank forgets to list and to know, and until when
+        self.lies = 0  # callbacks that will be told once more, with a figure that is not true
+        self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.dice = self.chance("world")
         self.banks = {name: self._open_bank(name) for name in ACQUIRERS}
         self.crashes = Crashes(self.chance("crashes"), rate)
@@ -72,6 +78,11 @@ class World:
         """Whether the dice bring trouble now; never where the rate is 0 or all is calm."""
         return not self.calm and self.dice.random() < self.rate * likely
 
+    def release(self) -> None:
+        """What our own code does first. Raises Mishap where the release is bad."""
+        if self.now < self.broken_until and not self.calm:
+            raise Mishap("a bad release")
+
     def act(self, who: str, what: str, verb: Callable[[], Any], *, counts: bool = True) -> Any:
         """One process of the shop does `verb`: to its end, to a refusal, or until it dies. Returns what it made.
 
@@ -88,8 +99,8 @@ class World:
         except Died as died:
             result = f"died {died}"
             self.diary.fault("crash")
-        except Stopped:
-            raise
+        except Mishap as mishap:
+            result = f"failed {mishap}"
         except Exception as error:
             result = f"broke {type(error).__name__}: {error}"
             self.watch.broken(f"{what} raised {type(error).__name__}: {error}")
@@ -108,6 +119,7 @@ class World:
             override_settings(**self._settings()),
             self.watch.listening(),
             _no_broker(self),
+            _releases(self),
             self.crashes.watching(),
         ):
             yield
@@ -153,7 +165,7 @@ class World:
         def entry(name: str, bank: Bank) -> dict[str, Any]:
             config = bank.config
             options = {
-                "crashes": self.crashes,
+                "world": self,
                 "url": "http://bank.invalid",
                 "merchant": config.merchant,
                 "secret": config.secret,
@@ -176,10 +188,24 @@ class World:
 @contextmanager
 def _no_broker(world: World) -> Iterator[None]:
     """Wake-ups go to the simulated worker; the broker is not asked."""
-    original = wake.now
-    wake.now = lambda task: world.woken()
-    try:
-        with nullcontext():
-            yield
-    finally:
-        wake.now = original
+    with patch.object(wake, "now", lambda task: world.woken()):
+        yield
+
+
+@contextmanager
+def _releases(world: World) -> Iterator[None]:
+    """Every handler of an event is of the release that runs."""
+
+    def of_the_release(handler: events.Handler) -> events.Handler:
+        def handle(event: Event) -> None:
+            world.release()
+            handler(event)
+
+        return handle
+
+    handlers = {
+        kind: {name: of_the_release(handler) for name, handler in named.items()}
+        for kind, named in events._handlers.items()
+    }
+    with patch.object(events, "_handlers", handlers):
+        yield
