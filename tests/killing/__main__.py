@@ -1,4 +1,4 @@
-"""`script/hunt kills`: as many kills as you like. Exit status 0: nothing found; 1: found something; 2: could not run."""
+"""`script/hunt kills`: as many kills as you like. Exit status 0: nothing; 1: found something; 2: cannot run."""
 
 from __future__ import annotations
 

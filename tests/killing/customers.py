@@ -1,4 +1,4 @@
-"""Customers who do not know that processes are being killed: they repeat a request with its key until it is answered."""
+"""Customers who know nothing of the killing: each repeats a request with its key until it is answered."""
 
 from __future__ import annotations
 

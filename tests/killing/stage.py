@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -196,8 +195,8 @@ def _parents() -> Iterator[tuple[int, int]]:
     if Path("/proc/self/stat").exists():
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                pid, parent = re.match(r"(\d+) \(.*\) \S (\d+)", stat.read_text(errors="replace"), re.DOTALL).groups()  # type: ignore[union-attr]
-                yield int(pid), int(parent)
+                parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+                yield int(stat.parent.name), int(parent)
         return
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
     for line in listed.splitlines():
