@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import requests
@@ -71,8 +72,8 @@ class World:
         return begun
 
     def effects(self) -> dict[str, int]:
-        """How much of everything there is, here and at the bank; what there is none of is left out."""
-        run_until_idle(now())
+        """How much of everything there is five minutes later, here and at the bank; nothing is left out but zeros."""
+        run_until_idle(now() + timedelta(minutes=5))
         lines = [line["kind"] for line in self.bank.operations() if line["state"] == "succeeded"]
         counts = {
             "subscriptions": Subscription.objects.count(),

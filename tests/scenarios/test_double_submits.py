@@ -25,7 +25,9 @@ CARD = {"number": "4242424242424242", "expiry": "12/38", "cvc": "123", "pay": "1
 BEGUN = {"subscriptions": 1, "invoices": 1, "payments": 1}
 PAID = BEGUN | {"paid": 1, "activated": 1, "transfers": 1, "charged at the bank": 1}
 ONE_BACK = PAID | {"refunds": 1, "transfers": 2, "given back at the bank": 1}
+CANCELLED = ONE_BACK | {"cancelled": 1}
 TWO_BACK = PAID | {"refunds": 2, "transfers": 3, "given back at the bank": 2}
+IN_FLIGHT = "request_in_flight"
 
 Begun = dict[str, Any]
 
@@ -39,8 +41,8 @@ class Verb:
     deed: Callable[[World, Begun, int], Answer]
     effects: dict[str, int]
     answers: frozenset[str]  # what one may hear: statuses, and codes of refusals
-    done: int = 1  # how many at least hear that it is done; those all hear the same
-    same: bool = True
+    done: int = 1  # how many at least hear that it is done
+    same: bool = True  # those all hear the same words
 
 
 def nothing(world: World) -> Begun:
@@ -97,21 +99,18 @@ def hears(*words: str) -> frozenset[str]:
 
 
 VERBS = (
-    Verb("subscribe, one key", nothing, one_key(subscribe), BEGUN, hears("201", "request_in_flight")),
+    Verb("subscribe, one key", nothing, one_key(subscribe), BEGUN, hears("201", IN_FLIGHT)),
     Verb("subscribe, a key each", nothing, own_keys(subscribe), BEGUN, hears("201"), CROWD, same=False),
     Verb("begin to pay, a key each", World.chosen, own_keys(begin_to_pay), BEGUN, hears("201"), CROWD),
     Verb("the card's form", World.chosen, one_key(press_pay), PAID, hears("303"), CROWD, same=False),
     Verb("callback", delivered, one_key(call_back), PAID | {"callbacks": 1}, hears("200"), CROWD),
     Verb("ask the bank", World.at_the_bank, one_key(check), PAID, hears("200"), CROWD, same=False),
-    Verb("refund, one key", World.bought, one_key(refund), ONE_BACK, hears("201", "request_in_flight")),
+    Verb("refund, one key", World.bought, one_key(refund), ONE_BACK, hears("201", IN_FLIGHT)),
     Verb("refund, a key each", World.bought, own_keys(refund), TWO_BACK, hears("201", "over_refund"), 2, same=False),
-    Verb("cancel, one key", World.bought, one_key(cancel), ONE_BACK | {"cancelled": 1}, hears("200", "request_in_flight")),
-    Verb("cancel, a key each", World.bought, own_keys(cancel), ONE_BACK | {"cancelled": 1}, hears("200", "not_cancellable")),
-    Verb(
-        "close the checkout, one key", World.chosen, one_key(cancel), BEGUN | {"abandoned": 1},
-        hears("200", "request_in_flight"),
-    ),
-)  # fmt: skip
+    Verb("cancel, one key", World.bought, one_key(cancel), CANCELLED, hears("200", IN_FLIGHT)),
+    Verb("cancel, a key each", World.bought, own_keys(cancel), CANCELLED, hears("200", "not_cancellable")),
+    Verb("close, one key", World.chosen, one_key(cancel), BEGUN | {"abandoned": 1}, hears("200", IN_FLIGHT)),
+)
 
 
 @pytest.fixture
