@@ -133,7 +133,7 @@ class Stage:
     # --- Killing and coming back ------------------------------------------------------------------------------------
 
     def kill(self, name: str, dice: random.Random, pause: float) -> str:
-        """SIGKILL for a program: all of it, or one process inside, whose parent then has to cope.
+        """SIGKILL for a program: all of it, or later also one process inside, whose parent then has to cope.
 
         It is started again after `pause` seconds, by `supervise`. Returns what was killed, in words.
         """
@@ -141,7 +141,7 @@ class Stage:
         assert part.child
         part.kills += 1
         whole = family(part.child.popen.pid)
-        if len(whole) > 1 and dice.random() < 0.4:
+        if len(whole) > 1 and part.kills > 1 and dice.random() < 0.4:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(dice.choice(whole[1:]), signal.SIGKILL)
             return f"one process of {name}"

@@ -26,9 +26,11 @@ UNFINISHED = {
     "deliveries": "billing_delivery WHERE status = 'due'",
     "mails": "notifications_message WHERE status IN ('due', 'sending') AND next_attempt_at < now()",
 }
-# What two minutes would bring: the leases of processes that died with something in hand are over.
+# What two minutes would bring: the leases of processes that died with something in hand are over. A request that is not
+# answered after a quarter of its minute is dead; the lease of one that lives must stay, it keeps its answer by it.
 LEASES = (
-    "UPDATE billing_requestkey SET leased_until = now() WHERE status IS NULL AND leased_until > now()",
+    "UPDATE billing_requestkey SET leased_until = now() WHERE status IS NULL AND leased_until > now()"
+    " AND leased_until < now() + interval '45 seconds'",
     "UPDATE billing_payment SET next_check_at = now() WHERE next_check_at > now()",
     "UPDATE billing_refund SET next_check_at = now() WHERE next_check_at > now()",
     "UPDATE billing_callback SET next_attempt_at = now() WHERE status = 'received' AND next_attempt_at > now()",
