@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 from local.problem import Problem
@@ -23,6 +25,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--customers", type=int, default=50, help="at once")
     parser.add_argument("--keep", action="store_true", help="keep the logs, even when nothing was found")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way everything that was started is ended
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     try:
         verdict = run(
@@ -35,6 +38,12 @@ def main(arguments: list[str]) -> int:
         )
     except Problem as problem:
         print(f"Cannot run: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        traceback.print_exc()  # of the hunt itself: it is no find
+        print(f"Logs: {folder}", file=sys.stderr)
         return 2
     for sentence in verdict.wrong:
         print(f"WRONG: {sentence}")
