@@ -12,7 +12,7 @@ from django.db import transaction
 
 from acquiring import registry
 from acquiring.base import BadCallback
-from acquiring.types import Notice, Reply, Subject
+from acquiring.types import Notice, Reply, Status, Subject
 from billing import outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Payment, Refund
@@ -128,6 +128,8 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if payment is None:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
+    if notice.trusted and not payment.is_live and notice.outcome.status in (Status.FAILED, Status.CANCELLED):
+        return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     if notice.trusted:
         payment = settlement.apply(payment.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
         reconciliation.charged_back(payment, notice.outcome, at=at)
