@@ -44,7 +44,7 @@ def run(
         say("The killing is over.")
         books = Books(scene.postgres.url)
         _see_off(scene, crowd, books, notes, hurry=hurry)
-        _, unfinished = wait_until_final(books, FINAL_WITHIN, hurry=hurry)
+        unfinished = wait_until_final(scene, books, FINAL_WITHIN, hurry=hurry)
         seconds = time.monotonic() - quiet
         verdict = judge(scene, notes, unfinished)
     verdict.figures = {"seed": seed, "customers": customers, "seconds_to_final": round(seconds, 1)} | verdict.figures

@@ -101,14 +101,15 @@ def judge(stage: Stage, notes: Notes, unfinished: dict[str, int]) -> Verdict:
     return Verdict(figures, wrong)
 
 
-def wait_until_final(books: Books, seconds: float, *, hurry: bool) -> tuple[float, dict[str, int]]:
-    """How long it took until nothing was unfinished, and what still is. `hurry` ends the leases of the dead."""
-    began = time.monotonic()
-    while (unfinished := books.unfinished()) and time.monotonic() < began + seconds:
+def wait_until_final(stage: Stage, books: Books, seconds: float, *, hurry: bool) -> dict[str, int]:
+    """Waits, so many seconds at most; what is still unfinished then. `hurry` ends the leases of the dead."""
+    until = time.monotonic() + seconds
+    while (unfinished := books.unfinished()) and time.monotonic() < until:
+        stage.supervise()
         if hurry:
             books.end_leases()
         time.sleep(0.5)
-    return time.monotonic() - began, unfinished
+    return unfinished
 
 
 def _doubles(books: Books, charges: list[dict[str, Any]]) -> list[str]:
