@@ -102,12 +102,17 @@ def _prepare(name: str) -> None:
 
 
 def _lead_to(name: str, options: dict[str, object]) -> None:
+    let_go()
+    connection.settings_dict["NAME"] = name
+    connection.settings_dict["OPTIONS"] = options
+
+
+def let_go() -> None:
+    """Closes the connection, and the pool that it came from: neither may be shared with a child process."""
     connection.close()
     close_pool = getattr(connections[DEFAULT_DB_ALIAS], "close_pool", None)
     if close_pool:
         close_pool()
-    connection.settings_dict["NAME"] = name
-    connection.settings_dict["OPTIONS"] = options
 
 
 def _unmigrated() -> bool:

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from django.db import connection
-
 from simulation import database
 from simulation.running import Result, Run, simulate
 
@@ -28,7 +26,7 @@ def live(run: Run, jobs: int, tell: Callable[[str], None] | None) -> tuple[Resul
     if jobs == 1:
         lived = [_live_in(1, shares[0], logged[0])]
     else:
-        connection.close()  # a connection must not be shared with a child
+        database.let_go()
         with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
             lived = list(pool.map(_live_in, range(1, jobs + 1), shares, logged))
     whole = Result(run)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from billing import audit, ledger, refunds
@@ -226,10 +227,9 @@ def test_B2_only_some_checks_and_an_unknown_one(books: FakeAcquirer) -> None:
 
 
 def test_B2_a_half_migrated_database_is_a_sentence_and_2() -> None:
-    MigrationRecorder(connection).record_unapplied("subscriptions", "0004_refund_policy_of_a_period")
-    with pytest.raises(
-        CommandError, match=r"not migrated, 1 migrations .* subscriptions.0004_refund_policy_of_a_period"
-    ) as stop:
+    ((app, latest),) = MigrationLoader(connection).graph.leaf_nodes("subscriptions")
+    MigrationRecorder(connection).record_unapplied(app, latest)
+    with pytest.raises(CommandError, match=rf"not migrated, 1 migrations .* {app}.{latest}") as stop:
         call_command("audit", stdout=StringIO())
 
     assert stop.value.returncode == 2
