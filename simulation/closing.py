@@ -16,6 +16,7 @@ from acquiring.bank.records import Refund as BankRefund
 from billing import audit, ledger, money
 from billing.models import Payment, Refund, Transfer
 from simulation.courier import Courier
+from simulation.kopecks import Kopecks
 from simulation.staff import Staff
 from simulation.watch import PROMISES
 from simulation.weather import Weather
@@ -89,7 +90,6 @@ class Closing:
         self._parked()
         self._promises()
         self._bank_against_us()
-        self._ledger()
         self._mails()
         self._product_s_own_audit()
 
@@ -115,9 +115,7 @@ class Closing:
 
     def _days_that_differ(self) -> list[date]:
         """The days of which the bank's books tell something that ours do not: nobody came for its statement in time."""
-        ours = dict(Payment.objects.values_list("pk", "captured"))
-        taken = [each for bank in self._world.banks.values() for each in bank.books.select(BankPayment, "captured > 0")]
-        return sorted({date.fromisoformat(each.finished_at[:10]) for each in taken if ours.get(UUID(each.order_id)) != each.captured})
+        return sorted({riddle.day for riddle in Kopecks(self._world).riddles()})
 
     def _operations(self) -> None:
         for name, sql in UNFINISHED.items():
@@ -139,60 +137,17 @@ class Closing:
                 self._world.watch.note(f"{sentence}: {rows[0][0]} ({len(rows)} in all)")
 
     def _bank_against_us(self) -> None:
-        """Every kopeck in the bank's books is one of ours, and the other way round, order by order."""
-        banks, note = self._world.banks.values(), self._world.watch.note
-        ours = {str(payment.pk): payment for payment in Payment.objects.order_by("pk")}
-        back = {str(refund.pk): refund for refund in Refund.objects.order_by("pk")}
-        theirs = {each.order_id: each for bank in banks for each in bank.books.select(BankPayment, "captured > 0 ORDER BY seq")}
-        made_there = [each for bank in banks for each in bank.books.select(BankRefund, "status = 'succeeded' ORDER BY seq")]
-        returned = {each.order_id: each for each in made_there}
-        for order, each in theirs.items():
-            if order not in ours or ours[order].captured != each.captured:
-                self.lost += 1
-                note(f"The bank took {each.captured} for {order}, we know of {order in ours and ours[order].captured}")
-        for order, payment in ours.items():
-            if payment.captured and order not in theirs:
-                note(f"We booked {payment.captured} for {order}, the bank took nothing")
-        for order, refund in back.items():
-            if (refund.status == Refund.Status.SUCCEEDED) != (order in returned):
-                self.lost += 1
-                note(f"Refund {order} is {refund.status} here, and the bank {'made' if order in returned else 'did not make'} it")
-        for order, made in returned.items():
-            if order not in back or back[order].amount != made.amount:
-                note(f"The bank gave back {made.amount} as {order}, which is not ours")
-        if any(bank.books.first(BankPayment, "status = 'authorized'") for bank in banks):
-            note("The bank still holds money that nobody will take")
-        self._double_charges(theirs, ours)
-
-    def _double_charges(self, theirs: dict[str, BankPayment], ours: dict[str, Payment]) -> None:
-        charges: dict[Any, list[BankPayment]] = defaultdict(list)
-        for order, each in theirs.items():
-            if order in ours:
-                charges[ours[order].invoice_id].append(each)
-        for invoice, taken in charges.items():
-            kept = [each for each in taken if each.refunded < each.captured]
-            owed = [each for each in taken if not ours[each.order_id].surplus]
-            if len(owed) > 1 or any(ours[each.order_id].surplus for each in kept):
-                self.double_charges += 1
-                self._world.watch.note(f"Charged twice: invoice {invoice}")
-
-    def _ledger(self) -> None:
-        """Cash at each acquirer is what was taken less what went back; nothing else was ever booked."""
-        books = 0
-        for name in ACQUIRERS:
-            captured = Payment.objects.filter(acquirer=name).aggregate(sum=Sum("captured", default=0))["sum"]
-            made = Refund.objects.filter(payment__acquirer=name, status=Refund.Status.SUCCEEDED)
-            cash = money.to_minor(ledger.balance(ledger.cash(name, "RUB")))
-            books += cash
-            if cash != captured - made.aggregate(sum=Sum("amount", default=0))["sum"]:
-                self._world.watch.note(f"Cash at {name} is {cash}, payments less refunds come to something else")
-        in_bank = sum(each.captured - each.refunded for bank in self._world.banks.values() for each in bank.books.select(BankPayment))
-        if books != in_bank:
-            self._world.watch.note(f"Our books say {books}, the bank's {in_bank}")
-        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).count()
-        made_back = Refund.objects.filter(status=Refund.Status.SUCCEEDED).count()
-        if Transfer.objects.count() != paid + made_back:
-            self._world.watch.note("There are transfers that no payment and no refund explains")
+        """Every kopeck in the bank's books is one of ours, and the other way round."""
+        books, note = Kopecks(self._world), self._world.watch.note
+        for riddle in books.riddles():
+            self.lost += 1
+            note(riddle.sentence)
+        for invoice in books.charged_twice():
+            self.double_charges += 1
+            note(f"Charged twice: invoice {invoice}")
+        ours, theirs = books.sums()
+        if ours != theirs:
+            note(f"Our books say {ours}, the banks' {theirs}")
 
     def _mails(self) -> None:
         watch = self._world.watch

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
+from acquiring.bank.cards import read
+from acquiring.bank.house import Bank
+from acquiring.bank.records import Order, Refusal
+from acquiring.bank.records import Payment as BankPayment
 from billing.models import Payment, Refund
 from simulation.world import World
 
@@ -16,7 +22,16 @@ class Mishaps:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("mishaps")
-        self._deeds = [self.bad_release, self.bank_forgets, self.bank_lies]
+        self._deeds = [
+            self.bad_release,
+            self.bank_forgets,
+            self.bank_lies,
+            self.dispute,
+            self.refund_in_the_cabinet,
+            self.capture_in_the_cabinet,
+            self.take_again,
+            self.money_nobody_asked_for,
+        ]
 
     def begin(self) -> None:
         """They may happen from now on."""
@@ -45,3 +60,50 @@ class Mishaps:
     def bank_lies(self) -> None:
         """The next callback comes a second time, well signed, and with another figure."""
         self._world.lies += 1
+
+    def dispute(self) -> None:
+        """A card's holder has his bank take a payment back, in full or in part."""
+        bank = self._bank()
+        if payment := self._some(bank, "captured > refunded + charged_back"):
+            self._world.diary.fault("chargeback")
+            left = payment.captured - payment.refunded - payment.charged_back
+            part = self._dice.randint(1, left) if self._dice.random() < 0.5 else None
+            with suppress(Refusal):  # a refund of it is pending
+                bank.returns.charge_back(payment.id, part)
+
+    def refund_in_the_cabinet(self) -> None:
+        """Somebody gives money back in the acquirer's cabinet, behind the shop's back."""
+        bank = self._bank()
+        if payment := self._some(bank, "captured > refunded + charged_back"):
+            self._world.diary.fault("cabinet_refund")
+            left = payment.captured - payment.refunded - payment.charged_back
+            with suppress(Refusal):
+                bank.returns.refund(payment.id, self._dice.randint(1, left), payment.currency, reason="in the cabinet")
+
+    def capture_in_the_cabinet(self) -> None:
+        """The next sum that is held is taken in the cabinet, in part."""
+        self._world.cabinet_captures += 1
+
+    def take_again(self) -> None:
+        """The bank takes the money of a paid order once more, under another id."""
+        bank = self._bank()
+        if payment := self._some(bank, "captured > 0"):
+            self._world.diary.fault("taken_again")
+            bank.desk.capture_again(payment.id)
+
+    def money_nobody_asked_for(self) -> None:
+        """A payment of an order that the shop never made: another shop's, on the wrong account."""
+        bank = self._bank()
+        self._world.diary.fault("stray_payment")
+        order = Order(str(UUID(int=self._dice.getrandbits(128), version=4)), self._dice.randint(100, 99_900), "RUB")
+        self._world.watch.strays.add(order.order_id)
+        payment, _ = bank.desk.open(order)
+        bank.desk.pay(payment.id, read("4242424242424242", "12/38", "123"))
+
+    def _bank(self) -> Bank:
+        return self._world.banks["held" if self._dice.random() < 0.2 else "sandbox"]
+
+    def _some(self, bank: Bank, where: str) -> BankPayment | None:
+        """One of the latest payments of this kind."""
+        found = bank.books.select(BankPayment, f"{where} ORDER BY seq DESC LIMIT 20")
+        return self._dice.choice(found) if found else None

@@ -187,8 +187,17 @@ class Visitor:
             else:
                 break
         if payment.status == "authorized":
-            self.world.held()
+            self._hold(page, payment)
         self._note("pay", payment)
+
+    def _hold(self, page: str, payment: BankPayment) -> None:
+        """Staff hear of the hold; or somebody takes a part of it in the acquirer's cabinet."""
+        if self.world.cabinet_captures and not self.world.calm:
+            self.world.cabinet_captures -= 1
+            self.world.diary.fault("cabinet_capture")
+            self.pages[page].desk.capture(page, self.dice.randint(1, payment.amount))
+        else:
+            self.world.held()
 
     def _note(self, what: str, payment: BankPayment) -> None:
         self.world.diary.step += 1

@@ -16,7 +16,7 @@ from acquiring.bank.journal import Journal
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from billing.errors import Refused
-from billing.models import Payment, Refund
+from billing.models import Case, Payment, Refund
 from simulation.errors import Mishap, Stopped
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Watch:
         self.double_charges = 0
         self.mails: Counter[str] = Counter()
         self.sent_again: set[str] = set()  # by a human, who knows what he does
+        self.strays: set[str] = set()  # orders that the shop never made
         self.reopened: set[str] = set()  # orders whose page the bank opened again
         self._listen_to_the_bank()
 
@@ -131,15 +132,22 @@ class Watch:
 
     def _look_at_the_bank(self, subject: BankPayment | BankRefund) -> None:
         if isinstance(subject, BankRefund):
-            refund = Refund.objects.filter(pk=subject.order_id).first()
-            if refund is None or refund.amount != subject.amount:
-                self.broken(f"The bank gave back {subject.amount} that we did not ask for: {subject.order_id}")
+            self._look_at_a_refund(subject)
+            return
+        if subject.order_id in self.strays:
             return
         payment = Payment.objects.filter(pk=subject.order_id).first()
         if payment is None or payment.amount != subject.amount or payment.currency != subject.currency:
             self.broken(f"The bank took {subject.amount} that we did not ask for: {subject.order_id}")
         elif subject.captured:
             self._once(payment)
+
+    def _look_at_a_refund(self, made: BankRefund) -> None:
+        """The bank gives back what we asked for, or what a case of ours did; the cabinet's refunds have no order."""
+        refund = Refund.objects.filter(pk=made.order_id).first() if made.order_id else None
+        asked = not made.order_id or Case.objects.filter(pk=made.order_id).exists()
+        if not asked and (refund is None or refund.amount != made.amount):
+            self.broken(f"The bank gave back {made.amount} that we did not ask for: {made.order_id}")
 
     def _once(self, payment: Payment) -> None:
         """The bank took money for an invoice once, beside surplus and what it took at a page long closed."""

@@ -41,6 +41,7 @@ class World:
         self.broken_until = BEGIN  # a bad release: handlers and acquirers' answers fail in our own code
         self.hidden: dict[str, datetime] = {}  # what the bank forgets to list and to know, and until when
         self.lies = 0  # callbacks that will be told once more, with a figure that is not true
+        self.cabinet_captures = 0  # holds that will be taken in part in the acquirer's cabinet
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.dice = self.chance("world")
         self.banks = {name: self._open_bank(name) for name in ACQUIRERS}

@@ -1,0 +1,100 @@
+"""Every kopeck in the banks' books against ours: what we cannot explain, and on which day it happened."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from acquiring.bank.records import Payment as BankPayment
+from acquiring.bank.records import Refund as BankRefund
+from billing import ledger, money
+from billing.models import Case, Payment, Refund
+from simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Riddle:
+    """Something that one side's books tell and the other's do not."""
+
+    day: date
+    sentence: str
+
+
+class Kopecks:
+    """Both sides' books as they are now."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        banks = world.banks.values()
+        self.taken = [each for bank in banks for each in bank.books.select(BankPayment, "captured > 0 ORDER BY seq")]
+        self._returned = [
+            each for bank in banks for each in bank.books.select(BankRefund, "status = 'succeeded' ORDER BY seq")
+        ]
+        self._held = [each for bank in banks for each in bank.books.select(BankPayment, "status = 'authorized'")]
+        self._refunds = list(Refund.objects.order_by("pk"))
+        payments = Payment.objects.exclude(acquirer_payment_id="").order_by("pk")
+        self._ours = {payment.acquirer_payment_id: payment for payment in payments}
+        cases = list(Case.objects.values("pk", "reference", "payment_id", "status"))
+        self._cases: set[str] = {str(case[name]) for case in cases for name in ("pk", "reference", "payment_id")}
+
+    def riddles(self) -> Iterator[Riddle]:
+        """What does not agree, operation by operation."""
+        yield from self._payments()
+        yield from self._of_refunds()
+        for held in self._held:
+            yield Riddle(_day(held.updated_at), f"The bank still holds {held.amount} of {held.order_id}")
+
+    def _payments(self) -> Iterator[Riddle]:
+        for theirs in self.taken:
+            ours = self._ours.get(theirs.id)
+            if theirs.id in self._cases or (ours and str(ours.pk) in self._cases):
+                continue
+            booked, lost = (ours.captured, ours.charged_back) if ours else (0, 0)
+            if (booked, lost) != (theirs.captured, theirs.charged_back):
+                sentence = f"The bank took {theirs.captured} as {theirs.id} for {theirs.order_id}, we booked {booked}"
+                yield Riddle(_day(theirs.updated_at), sentence)
+        known = {theirs.id for theirs in self.taken}
+        for reference, ours in self._ours.items():
+            if ours.captured and reference not in known:
+                yield Riddle(self._world.now.date(), f"We booked {ours.captured} as {reference}, the bank took nothing")
+
+    def _of_refunds(self) -> Iterator[Riddle]:
+        made = {str(each.pk): each for each in self._refunds} | {
+            each.acquirer_refund_id: each for each in self._refunds if each.acquirer_refund_id
+        }
+        for theirs in self._returned:
+            ours = made.get(theirs.order_id) or made.get(theirs.id)
+            if ours is None and {theirs.order_id, theirs.id} & self._cases:
+                continue
+            if ours is None or ours.status != Refund.Status.SUCCEEDED or ours.amount != theirs.amount:
+                yield Riddle(_day(theirs.updated_at), f"The bank gave back {theirs.amount} as {theirs.id}, we did not")
+        known = {name for theirs in self._returned for name in (theirs.order_id, theirs.id)}
+        for ours in self._refunds:
+            if ours.status == Refund.Status.SUCCEEDED and not {str(ours.pk), ours.acquirer_refund_id} & known:
+                yield Riddle(self._world.now.date(), f"We booked the refund {ours.pk}, the bank did not make it")
+
+    def sums(self) -> tuple[int, int]:
+        """Our cash at all acquirers, and what is left of everything that the banks took."""
+        cash = sum(money.to_minor(ledger.balance(ledger.cash(name, "RUB"))) for name in self._world.banks)
+        return cash, sum(each.captured - each.refunded - each.charged_back for each in self.taken)
+
+    def charged_twice(self) -> list[Any]:
+        """The invoices for which a bank keeps more than one payment's money."""
+        charges: dict[Any, list[tuple[Payment, BankPayment]]] = defaultdict(list)
+        for theirs in self.taken:
+            if (ours := self._ours.get(theirs.id)) and ours.captured:
+                charges[ours.invoice_id].append((ours, theirs))
+        return [invoice for invoice, both in charges.items() if _is_doubled(both)]
+
+
+def _is_doubled(charges: list[tuple[Payment, BankPayment]]) -> bool:
+    owed = [ours for ours, _ in charges if not ours.surplus]
+    kept = [ours for ours, theirs in charges if ours.surplus and theirs.refunded + theirs.charged_back < theirs.captured]
+    return len(owed) > 1 or bool(kept)
+
+
+def _day(stamp: str) -> date:
+    return date.fromisoformat(stamp[:10])
