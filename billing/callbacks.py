@@ -12,7 +12,7 @@ from django.db import transaction
 
 from acquiring import registry
 from acquiring.base import BadCallback
-from acquiring.types import Notice, Reply, Subject
+from acquiring.types import Notice, Reply, Status, Subject
 from billing import outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Payment, Refund
@@ -128,11 +128,14 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if payment is None:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
+    said = notice.outcome
+    found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
     if notice.trusted:
-        payment = settlement.apply(payment.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
-        reconciliation.charged_back(payment, notice.outcome, at=at)
+        payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)
+        reconciliation.charged_back(payment, said, at=at)
     else:
-        payment = payments.check(payment.pk, at=at)
+        payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
+    callback.subject_id = payment.pk  # the same order captured again is a payment of its own
     return payment.parked
 
 

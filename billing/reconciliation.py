@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
@@ -67,32 +68,40 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
 
 
 def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
-    """Books money that the customer's bank took back, and opens a case, once; None where none was taken."""
+    """Books money that the customer's bank took back, and opens a case; None where none, or no more than is booked.
+
+    `outcome` tells all that was ever taken back: of a chargeback that has grown only the difference is booked.
+    """
     if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
         return None
-    amount = outcome.charged_back
     with transaction.atomic():
-        case, new = _open(
-            f"{payment.acquirer}:chargeback:{payment.pk}",
+        payment = refunds.lock_payment(payment.pk)
+        told = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(sum=Sum("theirs", default=0))["sum"]
+        more = outcome.charged_back - money.from_minor(told, payment.currency)
+        if more.amount <= 0:
+            return None
+        case, _ = _open(
+            f"{payment.acquirer}:chargeback:{payment.pk}:{told}",
             Kind.CHARGEBACK,
             payment=payment,
             reference=payment.acquirer_payment_id,
             ours=payment.captured_money,
-            theirs=amount,
+            theirs=more,
             day=day,
-            sentence=f"The customer's bank took {money.spoken(amount)} of this payment back.",
+            sentence=f"The customer's bank took {money.spoken(more)} {'more ' if told else ''}of this payment back.",
             at=at,
         )
-        if new:
-            ledger.post(
-                f"case:{case.pk}",
-                debit=ledger.suspense(payment.currency),
-                credit=ledger.cash(payment.acquirer, payment.currency),
-                amount=amount,
-                description="Chargeback",
-                at=at,
-            )
-    return case if new else None
+        payment.charged_back = min(payment.captured, payment.charged_back + money.to_minor(more))
+        payment.save(update_fields=["charged_back", "updated_at"])
+        ledger.post(
+            f"case:{case.pk}",
+            debit=ledger.suspense(payment.currency),
+            credit=ledger.cash(payment.acquirer, payment.currency),
+            amount=more,
+            description="Chargeback",
+            at=at,
+        )
+    return case
 
 
 def unknown_refund(
@@ -129,6 +138,8 @@ def _compare(result: Result, line: StatementLine, *, at: datetime) -> None:
             sentence = f"{result.acquirer} took {money.spoken(said.amount)} as {said.reference}, which we do not know."
             _note(result, Kind.MISSING_HERE, said, None, said.amount * 0, sentence, at=at)
         return
+    if said.status == Status.SUCCEEDED:
+        ours = payments.check_as(ours.pk, said.reference, at=at)  # our order may be captured under another id
     dealt_with = ours.cases.filter(status=Case.Status.RESOLVED).exists()
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost
@@ -252,7 +263,7 @@ def _open(key: str, kind: Kind, *, theirs: Any, at: datetime, ours: Any = None, 
 
 def _payment(acquirer: str, said: Outcome) -> Payment | None:
     ours = Payment.objects.filter(acquirer=acquirer)
-    return ours.filter(pk=_uuid(said.our_id)).first() or ours.filter(acquirer_payment_id=said.reference or "-").first()
+    return ours.filter(acquirer_payment_id=said.reference or "-").first() or ours.filter(pk=_uuid(said.our_id)).first()
 
 
 def _theirs(row: Any) -> str:

@@ -116,7 +116,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         return refund
     order = RefundOrder(
         our_id=str(refund.pk),
-        payment_our_id=str(refund.payment_id),
+        payment_our_id=str(refund.payment.order_id),
         payment_reference=refund.payment.acquirer_payment_id,
         amount=refund.money,
         reason=refund.reason,
