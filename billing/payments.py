@@ -13,7 +13,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, invoices, settlement, sweeps, wake
+from billing import calls, events, invoices, outgoing, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -152,7 +152,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        Payment.objects.filter(next_check_at__isnull=False),
+        outgoing.payments_to_take_up(at),
         "next_check_at",
         at=at,
         lease=LEASE,

@@ -93,4 +93,5 @@ audit.register(
     audit.state_told("payment", "billing_payment"),
     audit.state_told("refund", "billing_refund"),
     audit.state_told("case", "billing_case"),
+    audit.state_told("halt", "billing_halt"),
 )
