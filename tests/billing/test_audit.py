@@ -142,6 +142,30 @@ CASES = {
         "INSERT INTO billing_event (kind, subject_type, subject_id, from_state, to_state, actor, reason, data,"
         f" request_id, at) SELECT 'refund.x', 'refund', {BACK}, 'succeeded', 'pending', '', '', '{{}}', '', now()"
     ],
+    "case.state_told": [
+        "INSERT INTO billing_case (id, created_at, updated_at, acquirer, kind, status, reference, payment_reference,"
+        " ours, theirs, currency, sentence, dedupe_key, resolution, reason) VALUES (gen_random_uuid(), now(), now(),"
+        " 'fake', 'missing_here', 'open', '', '', 0, 1, 'RUB', '', 'x', '', '')"
+    ],
+    "halt.state_told": [
+        "INSERT INTO billing_halt (id, created_at, updated_at, sweep, status, people, sums, expected_people,"
+        " expected_sums, sentence, reason) VALUES (gen_random_uuid(), now(), now(), 'refunds', 'stopped', 1, '{}', 1,"
+        " '{}', '', '')"
+    ],
+    "payment.charged_back": [f"UPDATE billing_payment SET charged_back = 1 WHERE id = {FIRST}"],
+    "payment.one_per_invoice+payment.state_told+*": [
+        "DROP INDEX payment_one_live_or_successful",
+        "UPDATE billing_payment SET invoice_id = (SELECT invoice_id FROM billing_payment WHERE status = 'pending')"
+        f" WHERE id = {FIRST}",
+        "UPDATE billing_payment SET status = 'unknown' WHERE status = 'pending'",
+    ],
+    "payment.currency+*": [
+        "ALTER TABLE billing_payment DROP CONSTRAINT payment_invoice_currency",
+        "UPDATE billing_payment SET currency = 'USD' WHERE status = 'pending'",
+    ],
+    "refund.moves_on+refund.state_told+*": [
+        f"UPDATE billing_refund SET status = 'pending', next_check_at = {A_LONG_TIME} WHERE id = {BACK}"
+    ],
     "invoice.state_told": ["UPDATE billing_invoice SET status = 'draft' WHERE status = 'open'"],
     "subscription.state_told": ["UPDATE subscriptions_subscription SET status = 'paused' WHERE status = 'active'"],
     "event.chain": ["UPDATE billing_event SET from_state = 'unknown' WHERE kind = 'payment.succeeded'"],
@@ -180,6 +204,30 @@ def test_B2_each_thing_that_is_wrong_is_found_and_nothing_else(names: str, books
 
     expected = set(names.split("+"))
     assert expected - {"*"} <= broken() if "*" in expected else broken() == expected
+
+
+TOLD = {
+    "payment.parked": "UPDATE billing_payment SET parked = 'why' WHERE status = 'pending'",
+    "refund.parked": f"UPDATE billing_refund SET parked = 'why' WHERE id = {BACK}",
+    "case.parked": CASES["case.state_told"][0],
+    "halt.parked": CASES["halt.state_told"][0],
+    "callback.parked": CALLBACK.replace("'received'", "'parked'"),
+    "delivery.parked": "UPDATE billing_delivery SET status = 'parked'",
+    "message.parked": "UPDATE notifications_message SET status = 'parked'",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_B2_each_kind_of_thing_that_waits_for_a_human_is_told(name: str, books: FakeAcquirer) -> None:
+    do(TOLD[name])
+
+    assert {finding.check.name for finding in audit.run(at=now()).told} == {name}
+
+
+def test_B2_every_check_has_a_test_in_which_it_finds_what_it_is_for() -> None:
+    elsewhere = {"invoice.closed"}  # time alone breaks it: a test of its own, below
+    tested = {name for names in CASES for name in names.split("+")} | TOLD.keys() | elsewhere
+    assert tested - {"*"} == set(audit.names())
 
 
 def test_B2_time_that_has_run_out_is_found(books: FakeAcquirer) -> None:

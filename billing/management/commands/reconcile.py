@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from acquiring import registry
 from acquiring.http import Unanswered
-from billing import reconciliation
+from billing import audit, reconciliation
 from billing.models import Case
 
 
@@ -25,6 +25,10 @@ class Command(BaseCommand):
         at = timezone.now()
         day = day or at.astimezone(UTC).date() - timedelta(days=1)
         names = acquirer or registry.names()
+        try:
+            audit.ready()
+        except audit.CannotAudit as error:
+            raise CommandError(f"Nothing was compared: {error}", returncode=2) from None
         for name in names:
             try:
                 result = reconciliation.run(name, day, at=at)
