@@ -127,7 +127,7 @@ def run(*, at: datetime, shown: int = 10, only: frozenset[str] = frozenset()) ->
                 if not only or check.name in only:
                     _ask(check, report, at=at, shown=shown)
     except DatabaseError as error:
-        raise CannotAudit(f"The database cannot be read: {str(error).strip()}") from error
+        raise CannotAudit(f"The database cannot be read: {str(error).strip().splitlines()[0]}") from error
     report.seconds = time.monotonic() - began
     return report
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.migrations.recorder import MigrationRecorder
 
 from billing import audit, ledger, refunds
 from billing.models import Payment
 from subscriptions import lifecycle
+from subscriptions.models import Plan
 from tests.billing.desk import bill, give_back, paid
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.shopping import settle
@@ -179,6 +179,10 @@ CASES = {
     "subscription.access": [
         "UPDATE subscriptions_subscription SET access_until = now() + interval '1 day' WHERE status = 'pending'"
     ],
+    "subscription.access+": [  # longer than this plan's grace, shorter than another's
+        "UPDATE subscriptions_subscription SET access_until = valid_till + interval '2 days 1 second'"
+        " WHERE status = 'active'"
+    ],
     "subscription.moves_on": ["UPDATE subscriptions_subscription SET next_action_at = NULL WHERE status = 'active'"],
     "period.sequence": [
         "INSERT INTO subscriptions_period (subscription_id, number, months, starts_at, ends_at, invoice_id, created_at,"
@@ -202,7 +206,7 @@ CASES = {
 def test_B2_each_thing_that_is_wrong_is_found_and_nothing_else(names: str, books: FakeAcquirer) -> None:
     do(*CASES[names])
 
-    expected = set(names.split("+"))
+    expected = set(names.split("+")) - {""}
     assert expected - {"*"} <= broken() if "*" in expected else broken() == expected
 
 
@@ -227,7 +231,7 @@ def test_B2_each_kind_of_thing_that_waits_for_a_human_is_told(name: str, books: 
 def test_B2_every_check_has_a_test_in_which_it_finds_what_it_is_for() -> None:
     elsewhere = {"invoice.closed"}  # time alone breaks it: a test of its own, below
     tested = {name for names in CASES for name in names.split("+")} | TOLD.keys() | elsewhere
-    assert tested - {"*"} == set(audit.names())
+    assert tested - {"*", ""} == set(audit.names())
 
 
 def test_B2_time_that_has_run_out_is_found(books: FakeAcquirer) -> None:
@@ -235,6 +239,12 @@ def test_B2_time_that_has_run_out_is_found(books: FakeAcquirer) -> None:
 
     assert broken(at=later) >= {"payment.moves_on"}
     assert not broken(at=now() + timedelta(minutes=30))
+
+
+def test_B2_a_grace_that_was_promised_stays_right_when_the_plan_s_is_shortened(books: FakeAcquirer) -> None:
+    Plan.objects.update(grace_days=0)
+
+    assert not broken()
 
 
 def test_B2_an_open_invoice_that_nobody_closed_is_found(books: FakeAcquirer) -> None:
@@ -269,26 +279,6 @@ def test_B2_only_some_checks_and_an_unknown_one(books: FakeAcquirer) -> None:
     call_command("audit", "--only=wallet.balance", "--timings", stdout=StringIO())
     with pytest.raises(CommandError, match=r"no check nonsense") as stop:
         call_command("audit", "--only=nonsense", stdout=StringIO())
-
-    assert stop.value.returncode == 2
-
-
-def test_B2_a_half_migrated_database_is_a_sentence_and_2() -> None:
-    MigrationRecorder(connection).record_unapplied("subscriptions", "0004_refund_policy_of_a_period")
-    with pytest.raises(
-        CommandError, match=r"not migrated, 1 migrations .* subscriptions.0004_refund_policy_of_a_period"
-    ) as stop:
-        call_command("audit", stdout=StringIO())
-
-    assert stop.value.returncode == 2
-
-
-def test_B2_a_database_that_cannot_be_read_is_a_sentence_and_2(books: FakeAcquirer) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE billing_payment RENAME TO elsewhere")
-    with pytest.raises(CommandError, match=r"No audit: .*billing_payment") as stop:
-        call_command("audit", stdout=StringIO())
 
     assert stop.value.returncode == 2
 

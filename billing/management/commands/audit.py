@@ -25,15 +25,18 @@ class Command(BaseCommand):
         parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="Only this check; repeatable.")
         parser.add_argument("--acquirer", help="Also compare this acquirer's statement; differences become cases.")
         parser.add_argument("--day", type=date.fromisoformat, help="Of the statement (UTC). Today and 3 days before.")
+        parser.add_argument("--since", type=date.fromisoformat, help="Of the statements: every day from this one on.")
         parser.add_argument("--timings", action="store_true", help="Also how long each check took.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["since"] and (options["day"] or not options["acquirer"]):
+            raise CommandError("--since goes with --acquirer, and without --day.", returncode=2)
         unknown = set(options["only"]) - set(audit.names())
         if unknown:
             raise CommandError(f"There is no check {', '.join(sorted(unknown))}.", returncode=2)
         try:
             audit.ready()
-            self._compare(options["acquirer"], options["day"])
+            self._compare(options["acquirer"], options["day"], options["since"])
             report = audit.run(at=timezone.now(), shown=max(options["shown"], 1), only=frozenset(options["only"]))
             report.breaches += self._cases(options["acquirer"])
         except UnknownAcquirer as error:
@@ -44,10 +47,11 @@ class Command(BaseCommand):
             raise CommandError(f"No audit: {str(error).strip()}", returncode=2) from None
         self._tell(report, timings=options["timings"])
 
-    def _compare(self, acquirer: str | None, day: date | None) -> None:
+    def _compare(self, acquirer: str | None, day: date | None, since: date | None) -> None:
         at = timezone.now()
         today = at.astimezone(UTC).date()
-        days = [day] if day else [today - timedelta(days=back) for back in range(reconciliation.DAYS, -1, -1)]
+        since = since or today - timedelta(days=reconciliation.DAYS)
+        days = [day] if day else reconciliation.days_since(since, today)
         for each in days if acquirer else ():
             result = reconciliation.run(str(acquirer), each, at=at)
             self.stdout.write(f"{acquirer}, {each}: {result.lines} lines, {len(result.opened)} new differences")
