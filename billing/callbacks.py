@@ -129,6 +129,8 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
     said = notice.outcome
+    if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
+        return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
     if notice.trusted:
         payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)

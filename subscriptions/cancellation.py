@@ -67,7 +67,8 @@ def cancel(
             )
         subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
         subscription.auto_renew = False
-        subscription.valid_till = subscription.access_until = seen.access_until
+        subscription.access_until = seen.access_until
+        subscription.valid_till = min(seen.access_until, period.ends_at or seen.access_until)  # grace is not paid
         subscription.next_action_at = seen.access_until
         events.change(
             subscription,

@@ -113,6 +113,20 @@ def test_a_callback_of_one_acquirer_does_not_touch_a_payment_at_another(acquirer
     assert (fresh(callback).status, fresh(payment).status) == ("parked", "pending")
 
 
+def test_old_news_of_a_closed_page_does_not_leave_a_later_hold_in_place(acquirer: FakeAcquirer) -> None:
+    """The customer pays an old page after all and the sum is held; only then comes the news that the page was closed."""
+    payment = start()
+    acquirer.settle(payment.pk, Status.CANCELLED)
+    closing = acquirer.callback(payment.pk, event="closed")
+    payments.check(payment.pk, at=AT)
+    acquirer.settle(payment.pk, Status.AUTHORIZED)
+    for post in (acquirer.callback(payment.pk, event="held"), closing):
+        ring(post)
+        work()
+    assert payments.poll_due(at=AT + DAY) == 1
+    assert [call.our_id for call in acquirer.called("void")] == [str(payment.pk)]
+
+
 def test_M4_a_callback_that_arrives_during_the_first_call_counts(acquirer: FakeAcquirer) -> None:
     """The acquirer is quicker with the callback than with the answer to the charge."""
 

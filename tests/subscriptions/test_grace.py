@@ -46,6 +46,14 @@ def test_T6_in_the_days_of_grace_the_next_term_can_be_bought_and_the_grace_goes_
     assert Event.objects.filter(kind="subscription.expired", subject_id=first.pk).count() == 1
 
 
+def test_T6_cancelling_in_the_days_of_grace_makes_no_day_of_grace_a_paid_one(bank: FakeAcquirer) -> None:
+    sold = bought(bank, "month", MORNING)
+    later = at("2026-03-01T12:00")
+    endings.end_due(at=later)
+    cancelled = cancellation.cancel(sold.pk, actor="t", at=later).subscription
+    assert (cancelled.valid_till, cancelled.access_until) == (at("2026-02-28T12:00"), later)
+
+
 def test_M8_a_refund_rule_changed_later_is_not_the_one_that_was_bought(bank: FakeAcquirer) -> None:
     sold = bought(bank, "year", MORNING)
     Plan.objects.filter(code="year").update(refund_policy="none")
