@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import connection
-from django.db.models import Sum
 
 from accounts.models import User
-from acquiring.bank.records import Payment as BankPayment
-from acquiring.bank.records import Refund as BankRefund
-from billing import audit, ledger, money
-from billing.models import Payment, Refund, Transfer
+from billing import audit
 from simulation.courier import Courier
 from simulation.kopecks import Kopecks
 from simulation.staff import Staff
 from simulation.watch import PROMISES
 from simulation.weather import Weather
 from simulation.worker import SWEEPS, Worker
-from simulation.world import ACQUIRERS, World
+from simulation.world import World
 
 PATIENCE = timedelta(days=30)  # of simulated time; whatever is not final by then is lost
 ROUNDS = 3000

@@ -63,9 +63,7 @@ class Courier:
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
         world = self._world
         what = f"callback to {name} {_short(body)}"
-        reply = world.act(
-            "bank", what, lambda: callbacks.receive(name, "", headers, body, at=world.now), counts=False
-        )
+        reply = world.act("bank", what, lambda: callbacks.receive(name, "", headers, body, at=world.now), counts=False)
         return (True, "200") if reply is not None else (False, "no answer")
 
 
@@ -80,5 +78,3 @@ def _lie(body: bytes) -> bytes:
 def _short(body: bytes) -> str:
     text = body.decode()
     return text.split('"id": "', 1)[1].split('"', 1)[0]
-
-

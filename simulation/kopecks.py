@@ -92,7 +92,9 @@ class Kopecks:
 
 def _is_doubled(charges: list[tuple[Payment, BankPayment]]) -> bool:
     owed = [ours for ours, _ in charges if not ours.surplus]
-    kept = [ours for ours, theirs in charges if ours.surplus and theirs.refunded + theirs.charged_back < theirs.captured]
+    kept = [
+        ours for ours, theirs in charges if ours.surplus and theirs.refunded + theirs.charged_back < theirs.captured
+    ]
     return len(owed) > 1 or bool(kept)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from smtplib import SMTPServerDisconnected, SMTPResponseException
+from smtplib import SMTPResponseException, SMTPServerDisconnected
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings

@@ -26,7 +26,9 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
         ]
     found = []
     for plan in Plan.objects.filter(on_sale=True):
-        fields = {field.name: getattr(plan, field.name) for field in Plan._meta.concrete_fields if not field.primary_key}
+        fields = {
+            field.name: getattr(plan, field.name) for field in Plan._meta.concrete_fields if not field.primary_key
+        }
         prices = plan.prices.filter(currency="RUB").order_by("starts_at")
         found.append((fields, list(prices.values("amount", "currency", "starts_at"))))
     if not any(prices for _, prices in found):

@@ -113,7 +113,9 @@ class _Walk:
             yield from self.of(node, function, inside)
 
     def _site(self, node: ast.expr, kind: str, function: str) -> Site:
-        return Site(self.file, node.lineno, node.col_offset, node.end_lineno or node.lineno, kind, function or "<module>")
+        return Site(
+            self.file, node.lineno, node.col_offset, node.end_lineno or node.lineno, kind, function or "<module>"
+        )
 
 
 def _atomic(node: ast.With) -> ast.expr | None:

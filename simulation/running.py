@@ -143,7 +143,11 @@ class _Life:
         self.staff.begin()
         world, end = self.world, BEGIN + YEAR
         while True:
-            deeds = [(world.next_at, self._next_deed), (self.worker.next_at, self._work), (self.courier.next_at, self._carry)]
+            deeds = [
+                (world.next_at, self._next_deed),
+                (self.worker.next_at, self._work),
+                (self.courier.next_at, self._carry),
+            ]
             at, deed = min(((at, deed) for at, deed in deeds if at), key=lambda pair: pair[0], default=(None, None))
             if at is None or deed is None or at > end:
                 return

@@ -101,9 +101,7 @@ class Visitor:
         expected = self._shown(subscription) if self.dice.random() < 0.5 else None
         self.act(
             "cancel",
-            lambda: cancellation.cancel(
-                subscription.pk, actor=self.actor, at=self.world.now, expected_refund=expected
-            ),
+            lambda: cancellation.cancel(subscription.pk, actor=self.actor, at=self.world.now, expected_refund=expected),
             twin=self.dice.random() < 0.3,
         )
         if self.dice.random() < 0.15:

@@ -117,7 +117,10 @@ class Worker:
         self._dice.shuffle(rows)
         for pk in rows:
             self._world.act(
-                "worker", f"process callback {pk}", lambda pk=pk: callbacks.process(pk, at=self._world.now), counts=False
+                "worker",
+                f"process callback {pk}",
+                lambda pk=pk: callbacks.process(pk, at=self._world.now),
+                counts=False,
             )
 
     def _lateness(self) -> timedelta:

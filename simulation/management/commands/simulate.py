@@ -27,13 +27,17 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--years", type=_years, required=True, help="subscriber-years: this many live one year each")
+        parser.add_argument(
+            "--years", type=_years, required=True, help="subscriber-years: this many live one year each"
+        )
         parser.add_argument("--faults", type=_rate, default=0.2, help="how much fails, 0 to 1 (default 0.2)")
         parser.add_argument("--seed", type=int, default=1, help="any whole number (default 1)")
         parser.add_argument(
             "--plans", choices=[plans.REAL, plans.DEMO], default=plans.DEMO, help="what is on sale (default demo)"
         )
-        parser.add_argument("--only", type=_numbers, default=(), help="only these subscribers (as a replay prints them)")
+        parser.add_argument(
+            "--only", type=_numbers, default=(), help="only these subscribers (as a replay prints them)"
+        )
         parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes (default: one a core)")
         parser.add_argument("--log", action="store_true", help="print each step")
         parser.add_argument("--points", action="store_true", help="print the crash points that were not reached")
@@ -109,5 +113,3 @@ def _numbers(text: str) -> tuple[int, ...]:
     if numbers[0] < 1:
         raise argparse.ArgumentTypeError("numbers from 1, with commas between")
     return numbers
-
-
