@@ -10,7 +10,7 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, invoices, ledger, money, outcomes, sweeps, wake
+from billing import calls, events, invoices, ledger, money, outcomes, outgoing, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Payment, Refund
 
@@ -116,7 +116,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         return refund
     order = RefundOrder(
         our_id=str(refund.pk),
-        payment_our_id=str(refund.payment_id),
+        payment_our_id=str(refund.payment.order_id),
         payment_reference=refund.payment.acquirer_payment_id,
         amount=refund.money,
         reason=refund.reason,
@@ -169,7 +169,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        Refund.objects.filter(next_check_at__isnull=False),
+        outgoing.refunds_to_take_up(at),
         "next_check_at",
         at=at,
         lease=LEASE,

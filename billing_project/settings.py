@@ -118,6 +118,7 @@ STAFF_ROLES = {
         "billing.void_invoice",
         "billing.retry_parked",
         "billing.resolve_case",
+        "billing.release_halt",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.change_plan",
@@ -254,6 +255,13 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
+# A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
+# (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
+SWEEP_GUARD = {
+    "factor": env.int("SWEEP_GUARD_FACTOR", default=3),
+    "least": env.int("SWEEP_GUARD_LEAST", default=50),
+    "least_amounts": {"RUB": 250_000, "KZT": 1_500_000, "JPY": 500_000, "": 3_000},
+}
 
 # --- Logs ---
 LOGGING = {

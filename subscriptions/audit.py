@@ -28,12 +28,20 @@ TERM = """
      WHERE subscription.status NOT IN ('pending', 'abandoned')
        AND (subscription.valid_till IS NULL OR paid.till IS NULL OR subscription.valid_till > paid.till)"""
 
+# The grace is the plan's of today, or the one that was promised when the term began (of old, nobody wrote that down).
 ACCESS = """
-    SELECT subscription.id AS subscription, subscription.status, subscription.valid_till, subscription.access_until
-      FROM subscriptions_subscription subscription
+    SELECT subscription.id AS subscription, subscription.status, subscription.valid_till, subscription.access_until,
+           plan.grace_days
+      FROM subscriptions_subscription subscription JOIN subscriptions_plan plan ON plan.id = subscription.plan_id
      WHERE subscription.access_until IS NOT NULL
        AND (subscription.status IN ('pending', 'abandoned')
-            OR subscription.access_until > subscription.valid_till + interval '60 days')"""
+            OR (subscription.access_until > subscription.valid_till + plan.grace_days * interval '1 day'
+                AND NOT EXISTS (
+                    SELECT FROM billing_event told
+                     WHERE told.subject_type = 'subscription' AND told.subject_id = subscription.id
+                       AND told.kind = 'subscription.activated'
+                       AND subscription.access_until <= subscription.valid_till
+                           + coalesce((told.data ->> 'grace_days')::int, 60) * interval '1 day')))"""
 
 # What the event of the payment (or of the voiding) brings about may be on its way.
 PENDING = """

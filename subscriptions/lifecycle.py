@@ -130,7 +130,11 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             actor=actor,
             at=at,
             save=["anchor_at", "valid_till", "access_until", "next_action_at"],
-            data={"plan": subscription.plan.name, "valid_till": subscription.valid_till},
+            data={
+                "plan": subscription.plan.name,
+                "valid_till": subscription.valid_till,
+                "grace_days": subscription.plan.grace_days,  # as promised, whatever the plan says later
+            },
         )
 
 
