@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from billing import invoices, payments, sweeps
@@ -11,6 +10,7 @@ from billing.errors import Conflict
 from billing.models import Invoice, Payment
 
 LEASE = timedelta(minutes=2)
+LONGEST = timedelta(hours=6)
 
 
 def close(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Invoice:
@@ -39,5 +39,15 @@ def close_due(*, at: datetime, limit: int = 20) -> int:
 
 
 def _close_quietly(invoice_id: uuid.UUID, at: datetime) -> None:
-    with suppress(Conflict):  # paid in the last moment, or the acquirer cannot say yet: the lease brings it back
+    try:
         close(invoice_id, actor="system", at=at, reason="Not paid in time")
+    except Conflict:  # paid in the last moment, or the acquirer cannot say yet
+        _later(invoice_id, at)
+
+
+def _later(invoice_id: uuid.UUID, at: datetime) -> None:
+    """Puts off an invoice that could not be closed: the longer it has been so, the longer."""
+    invoice = Invoice.objects.filter(pk=invoice_id, status=Invoice.Status.OPEN).first()
+    if invoice is not None and invoice.expires_at is not None:
+        wait = min(max((at - invoice.expires_at) / 4, LEASE), LONGEST)
+        Invoice.objects.filter(pk=invoice_id, status=Invoice.Status.OPEN).update(next_sweep_at=at + wait)

@@ -109,7 +109,7 @@ class Closing:
 
     def _days_that_differ(self) -> list[date]:
         """The days of which the bank's books tell something that ours do not: nobody came for its statement in time."""
-        return sorted({riddle.day for riddle in Kopecks(self._world).riddles()})
+        return sorted({day for riddle in Kopecks(self._world).riddles() for day in riddle.days})
 
     def _operations(self) -> None:
         for name, sql in UNFINISHED.items():

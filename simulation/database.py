@@ -1,4 +1,4 @@
-"""A database of the simulation's own, beside the product's: made, migrated and emptied here; nothing else is touched."""
+"""Databases of the simulation's own, beside the product's: made, migrated, emptied; nothing else is touched."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from simulation.world import World
 
 @dataclass(frozen=True, slots=True)
 class Riddle:
-    """Something that one side's books tell and the other's do not."""
+    """Something that one side's books tell and the other's do not, and the days on which it may have happened."""
 
-    day: date
+    days: set[date]
     sentence: str
 
 
@@ -45,7 +45,7 @@ class Kopecks:
         yield from self._payments()
         yield from self._of_refunds()
         for held in self._held:
-            yield Riddle(_day(held.updated_at), f"The bank still holds {held.amount} of {held.order_id}")
+            yield Riddle({_day(held.updated_at)}, f"The bank still holds {held.amount} of {held.order_id}")
 
     def _payments(self) -> Iterator[Riddle]:
         for theirs in self.taken:
@@ -55,11 +55,11 @@ class Kopecks:
             booked, lost = (ours.captured, ours.charged_back) if ours else (0, 0)
             if (booked, lost) != (theirs.captured, theirs.charged_back):
                 sentence = f"The bank took {theirs.captured} as {theirs.id} for {theirs.order_id}, we booked {booked}"
-                yield Riddle(_day(theirs.updated_at), sentence)
+                yield Riddle({_day(theirs.finished_at), _day(theirs.updated_at)}, sentence)
         known = {theirs.id for theirs in self.taken}
         for reference, ours in self._ours.items():
             if ours.captured and reference not in known:
-                yield Riddle(self._world.now.date(), f"We booked {ours.captured} as {reference}, the bank took nothing")
+                yield Riddle(set(), f"We booked {ours.captured} as {reference}, the bank took nothing")
 
     def _of_refunds(self) -> Iterator[Riddle]:
         made = {str(each.pk): each for each in self._refunds} | {
@@ -70,11 +70,13 @@ class Kopecks:
             if ours is None and {theirs.order_id, theirs.id} & self._cases:
                 continue
             if ours is None or ours.status != Refund.Status.SUCCEEDED or ours.amount != theirs.amount:
-                yield Riddle(_day(theirs.updated_at), f"The bank gave back {theirs.amount} as {theirs.id}, we did not")
+                yield Riddle(
+                    {_day(theirs.updated_at)}, f"The bank gave back {theirs.amount} as {theirs.id}, we did not"
+                )
         known = {name for theirs in self._returned for name in (theirs.order_id, theirs.id)}
         for ours in self._refunds:
             if ours.status == Refund.Status.SUCCEEDED and not {str(ours.pk), ours.acquirer_refund_id} & known:
-                yield Riddle(self._world.now.date(), f"We booked the refund {ours.pk}, the bank did not make it")
+                yield Riddle(set(), f"We booked the refund {ours.pk}, the bank did not make it")
 
     def sums(self) -> tuple[int, int]:
         """Our cash at all acquirers, and what is left of everything that the banks took."""

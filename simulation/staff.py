@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from billing import (
     callbacks,
     events,
+    guard,
     money,
     parking,
     payments,
@@ -16,7 +17,7 @@ from billing import (
     refunds,
     resolutions,
 )
-from billing.models import Callback, Case, Delivery, Payment, Refund
+from billing.models import Callback, Case, Delivery, Halt, Payment, Refund
 from notifications import mailings
 from notifications.models import Message
 from simulation.world import World
@@ -68,6 +69,8 @@ class Staff:
         for model in (Payment, Refund):
             for row in model._default_manager.exclude(parked="").order_by("created_at", "pk")[:limit]:
                 self._unpark(model, row)
+        for halt in Halt.objects.filter(status__in=Halt.STANDING).order_by("created_at", "pk"):
+            self._let_run(halt)
         for case in Case.objects.filter(status=Case.Status.OPEN).order_by("created_at", "pk")[:limit]:
             self._resolve(case)
 
@@ -88,9 +91,20 @@ class Staff:
             lambda: parking.unpark(model, row.pk, actor=ACTOR, reason="Looked into", at=self._world.now),
         )
 
+    def _let_run(self, halt: Halt) -> None:
+        """A sweep stopped itself: after a day without workers there is much to do."""
+        self._world.act(
+            "staff",
+            f"let {halt.sweep} run",
+            lambda: guard.let_run(
+                halt.pk, people=halt.people, actor=ACTOR, reason="It was an outage", at=self._world.now
+            ),
+        )
+
     def _resolve(self, case: Case) -> None:
-        """One of the buttons beside a case, the same whenever it is pressed. No case of a customer's money is waved away."""
-        ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
+        """One of the buttons beside a case, the same whenever it is pressed. No case of money is waved away."""
+        never = {"dismiss", "won"} if case.payment_id else {"dismiss", "won", "record"}
+        ways = [way for way in resolutions.WAYS[case.kind] if way not in never]
         self._world.act(
             "staff",
             f"resolve {case.kind} {case.pk}",

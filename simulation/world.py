@@ -148,7 +148,7 @@ class World:
             public_url="http://bank.invalid",
             now=lambda: self.now,
             new_id=lambda prefix: f"{prefix}_{ids.getrandbits(64):016x}",
-            clock=lambda: (self.now - BEGIN).total_seconds(),
+            clock=lambda: (self.now - BEGIN).total_seconds(),  # noqa: PLW0108  the time of the call, not of now
             pause=lambda seconds: self.pass_time(self.now + timedelta(seconds=seconds)),
         )
         take = bank.faults.take
