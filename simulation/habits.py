@@ -51,7 +51,8 @@ class Subscriber(Visitor):
             self.pay_by_saved_card(subscription, card)
         else:
             self.pay_again(subscription)
-        if self.world.result.startswith(("refused", "failed")):
+        waits = payment is not None and self.world.now - payment.created_at > HOUR
+        if waits or self.world.result.startswith(("refused", "failed")):
             self.later(self.visit, HOUR, 2 * DAY)  # comes back when it works again
         else:
             self.later(self.visit, MINUTE / 3, 20 * MINUTE)

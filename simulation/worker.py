@@ -127,7 +127,7 @@ class Worker:
         if self._world.calm:
             return timedelta(seconds=1)
         draw = self._dice.random()
-        span = AT_ONCE if draw < 0.6 else SOON if draw < 0.9 else LATER
+        span = AT_ONCE if draw < 0.35 else SOON if draw < 0.75 else LATER
         if self._world.trouble(0.005):
             span = DAYS
             self._world.diary.fault("worker_down")

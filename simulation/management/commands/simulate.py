@@ -58,8 +58,9 @@ class Command(BaseCommand):
         result, broken = towns.live(run, options["jobs"], self.stdout.write if options["log"] else None)
         self._summary(result, all_points=options["points"])
         if broken:
+            self._breaches(broken)
             with database.simulated():
-                self._tell(broken, shortest(broken[0], time.monotonic() + SEARCH), options["plans"])
+                self._replay(shortest(broken[0], time.monotonic() + SEARCH), options["plans"])
         return result
 
     def _summary(self, result: Result, *, all_points: bool) -> None:
@@ -73,11 +74,15 @@ class Command(BaseCommand):
         for place in sorted(result.strange):
             self.stdout.write(f"  not found in the source: {place}")
 
-    def _tell(self, broken: list[Result], short: Result, sold: str) -> None:
+    def _breaches(self, broken: list[Result]) -> None:
         for town in broken:
             for breach in town.breaches:
                 only = f"subscribers {town.run.only[0]} to {town.run.only[-1]}"
                 self.stdout.write(f"BROKEN seed {town.run.seed}, {only}, step {breach.step}: {breach.what}")
+        self.stdout.write(f"Looking for a shorter run, for {SEARCH:.0f} seconds at most ...")
+        self.stdout.flush()
+
+    def _replay(self, short: Result, sold: str) -> None:
         run = short.run
         replay = f"--years {run.years} --faults {run.faults} --seed {run.seed} --plans {sold} --log"
         self.stdout.write(
