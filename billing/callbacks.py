@@ -15,7 +15,7 @@ from acquiring.base import BadCallback
 from acquiring.types import Notice, Reply, Status, Subject
 from billing import outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
-from billing.models import Callback, Payment, Refund
+from billing.models import Callback, Case, Payment, Refund
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +144,8 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
 def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
+        if Case.objects.filter(pk=_uuid(notice.outcome.our_id)).exists():
+            return ""  # what a case of ours gave back is booked by that case
         if notice.trusted and reconciliation.unknown_refund(
             callback.acquirer, notice.outcome, notice.payment_reference, at=at
         ):

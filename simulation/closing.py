@@ -58,7 +58,7 @@ WHOLE = {
             OR (status IN ('pending', 'abandoned') AND access_until IS NOT NULL)""",
     "Surplus money was not given back": """
         SELECT payment.id FROM billing_payment payment
-         WHERE payment.surplus AND payment.captured <> (
+         WHERE payment.surplus AND payment.captured - payment.charged_back > (
                SELECT coalesce(sum(refund.amount), 0) FROM billing_refund refund
                 WHERE refund.payment_id = payment.id AND refund.status = 'succeeded')""",
 }
@@ -75,7 +75,7 @@ class Closing:
     def audit(self) -> None:
         """Rest, then the whole check. Breaches are noted in the world's watch."""
         self._weather.end()
-        for _ in range(3):  # staff's second tries bring news of their own
+        for _ in range(6):  # staff's second tries bring news of their own
             self._rest()
             self._staff.reconcile(self._days_that_differ())
             self._staff.tidy_up()

@@ -51,7 +51,7 @@ class Courier:
 
     def _send(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
         name, world = url.removeprefix(f"{SHOP}/"), self._world
-        if world.lies and not world.calm and b'"amount"' in body:
+        if world.lies and not world.calm and b'"order_id": ""' not in body:
             world.lies -= 1
             world.diary.fault("callback_wrong_amount")
             lie = _lie(body)

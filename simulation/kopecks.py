@@ -37,8 +37,14 @@ class Kopecks:
         self._refunds = list(Refund.objects.order_by("pk"))
         payments = Payment.objects.exclude(acquirer_payment_id="").order_by("pk")
         self._ours = {payment.acquirer_payment_id: payment for payment in payments}
-        cases = list(Case.objects.values("pk", "reference", "payment_id", "status"))
-        self._cases: set[str] = {str(case[name]) for case in cases for name in ("pk", "reference", "payment_id")}
+        # What a case explains: the money of a payment, or a refund.
+        of_payments, of_refunds = {"missing_here", "amount_differs", "state_differs"}, {"unknown_refund"}
+        cases = list(Case.objects.values("pk", "kind", "reference", "payment_id"))
+        self._money = {
+            str(case[name]) for case in cases if case["kind"] in of_payments for name in ("reference", "payment_id")
+        }
+        self._returns = {str(case["reference"]) for case in cases if case["kind"] in of_refunds}
+        self._returns |= {str(case["pk"]) for case in cases}
 
     def riddles(self) -> Iterator[Riddle]:
         """What does not agree, operation by operation."""
@@ -50,7 +56,7 @@ class Kopecks:
     def _payments(self) -> Iterator[Riddle]:
         for theirs in self.taken:
             ours = self._ours.get(theirs.id)
-            if theirs.id in self._cases or (ours and str(ours.pk) in self._cases):
+            if theirs.id in self._money or (ours and str(ours.pk) in self._money):
                 continue
             booked, lost = (ours.captured, ours.charged_back) if ours else (0, 0)
             if (booked, lost) != (theirs.captured, theirs.charged_back):
@@ -67,7 +73,7 @@ class Kopecks:
         }
         for theirs in self._returned:
             ours = made.get(theirs.order_id) or made.get(theirs.id)
-            if ours is None and {theirs.order_id, theirs.id} & self._cases:
+            if ours is None and {theirs.order_id, theirs.id} & self._returns:
                 continue
             if ours is None or ours.status != Refund.Status.SUCCEEDED or ours.amount != theirs.amount:
                 yield Riddle(

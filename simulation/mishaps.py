@@ -105,5 +105,6 @@ class Mishaps:
 
     def _some(self, bank: Bank, where: str) -> BankPayment | None:
         """One of the latest payments of this kind."""
-        found = bank.books.select(BankPayment, f"{where} ORDER BY seq DESC LIMIT 20")
+        latest = bank.books.select(BankPayment, f"{where} ORDER BY seq DESC LIMIT 20")
+        found = [payment for payment in latest if payment.order_id not in self._world.watch.strays]
         return self._dice.choice(found) if found else None

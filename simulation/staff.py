@@ -66,9 +66,10 @@ class Staff:
             self._do(f"retry mail {message.pk}", mailings.retry, message.pk)
         for refund in self._refused()[:limit]:
             self._give_back(refund)
-        for model in (Payment, Refund):
-            for row in model._default_manager.exclude(parked="").order_by("created_at", "pk")[:limit]:
-                self._unpark(model, row)
+        for payment in Payment.objects.exclude(parked="").order_by("created_at", "pk")[:limit]:
+            self._unpark(Payment, payment)
+        for refund in Refund.objects.filter(status__in=Refund.LIVE).exclude(parked="").order_by("created_at", "pk"):
+            self._unpark(Refund, refund)
         for halt in Halt.objects.filter(status__in=Halt.STANDING).order_by("created_at", "pk"):
             self._let_run(halt)
         for case in Case.objects.filter(status=Case.Status.OPEN).order_by("created_at", "pk")[:limit]:
@@ -103,14 +104,19 @@ class Staff:
 
     def _resolve(self, case: Case) -> None:
         """One of the buttons beside a case, the same whenever it is pressed. No case of money is waved away."""
-        never = {"dismiss", "won"} if case.payment_id else {"dismiss", "won", "record"}
-        ways = [way for way in resolutions.WAYS[case.kind] if way not in never]
+        ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
+        if case.kind == Case.Kind.UNKNOWN_REFUND:
+            self._resolve_by(case, "record")  # refused where more was promised than is left
+            if self._world.result.startswith("refused"):
+                self._resolve_by(case, "book")
+        else:
+            self._resolve_by(case, ways[case.pk.int % len(ways)])
+
+    def _resolve_by(self, case: Case, how: str) -> None:
         self._world.act(
             "staff",
-            f"resolve {case.kind} {case.pk}",
-            lambda: resolutions.resolve(
-                case.pk, ways[case.pk.int % len(ways)], actor=ACTOR, reason="Looked into", at=self._world.now
-            ),
+            f"resolve {case.kind} {case.pk} {how}",
+            lambda: resolutions.resolve(case.pk, how, actor=ACTOR, reason="Looked into", at=self._world.now),
         )
 
     def reconcile(self, days: Iterable[date] = ()) -> None:
@@ -140,11 +146,15 @@ class Staff:
 
     def _rest_of(self, refund: Refund) -> None:
         """A part came back otherwise meanwhile; the customer gets what is left of a payment that nobody owed."""
-        if refund.payment.surplus:
+        payment = Payment.objects.get(pk=refund.payment_id)
+        left = payment.refundable
+        if payment.surplus and left.amount:
             self._world.act(
                 "staff",
-                f"refund the rest of {refund.payment_id}",
-                lambda: refunds.request(refund.payment_id, reason="Nobody owed it", actor=ACTOR, at=self._world.now),
+                f"refund the rest of {payment.pk}",
+                lambda: refunds.request(
+                    payment.pk, amount=left, reason="Nobody owed it", actor=ACTOR, at=self._world.now
+                ),
             )
 
     def _refund_some(self) -> None:
