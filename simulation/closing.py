@@ -56,11 +56,6 @@ WHOLE = {
             OR (status IN ('past_due', 'cancelled') AND access_until <= %(at)s)
             OR (status IN ('expired', 'ended') AND access_until > %(at)s)
             OR (status IN ('pending', 'abandoned') AND access_until IS NOT NULL)""",
-    "Surplus money was not given back": """
-        SELECT payment.id FROM billing_payment payment
-         WHERE payment.surplus AND payment.captured - payment.charged_back > (
-               SELECT coalesce(sum(refund.amount), 0) FROM billing_refund refund
-                WHERE refund.payment_id = payment.id AND refund.status = 'succeeded')""",
 }
 
 

@@ -56,6 +56,7 @@ class Result:
     """What came of a run."""
 
     run: Run
+    years: int = 0
     steps: int = 0
     operations: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -70,6 +71,7 @@ class Result:
 
     def add(self, other: Result) -> None:
         """Takes another town's result into this one."""
+        self.years += other.years
         self.steps += other.steps
         self.operations += other.operations
         self.faults += other.faults
@@ -84,7 +86,7 @@ class Result:
     def as_json(self) -> dict[str, Any]:
         """The figures of the last line."""
         return {
-            "years": len(self.run.subscribers),
+            "years": self.years,
             "operations": self.operations,
             "faults_injected": self.faults.total(),
             "crash_points_reached": len(self.died),
@@ -101,7 +103,7 @@ def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Resul
     database.empty()
     diary = Diary(tell)
     world = World((run.seed, _town(run.subscribers[0])), run.faults, diary)
-    result = Result(run)
+    result = Result(run, years=len(run.subscribers))
     with world.running():
         life = _Life(world, run)
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from acquiring.bank.records import Payment as BankPayment
 from billing import (
     callbacks,
     events,
@@ -135,25 +136,32 @@ class Staff:
         return list(Refund.objects.filter(status=Refund.Status.FAILED).exclude(parked="").order_by("created_at", "pk"))
 
     def _give_back(self, refund: Refund) -> None:
+        """Again what was refused; where a part came back otherwise meanwhile, only what the acquirer has left."""
+        payment = Payment.objects.get(pk=refund.payment_id)
+        theirs = self._world.banks[payment.acquirer].books.first(BankPayment, "id = ?", payment.acquirer_payment_id)
+        left = theirs.captured - theirs.refunded - theirs.charged_back if theirs else refund.amount
+        if left < refund.amount:
+            self._rest_of(payment, left)
+            self._unpark(Refund, refund)
+            return
         self._world.act(
             "staff",
             f"refund again {refund.pk}",
             lambda: refund_retries.again(refund.pk, reason="Refused", actor=ACTOR, at=self._world.now),
         )
         if self._world.result == "refused over_refund":
-            self._rest_of(refund)
+            self._rest_of(payment, min(left, money.to_minor(payment.refundable)))
             self._unpark(Refund, refund)
 
-    def _rest_of(self, refund: Refund) -> None:
-        """A part came back otherwise meanwhile; the customer gets what is left of a payment that nobody owed."""
-        payment = Payment.objects.get(pk=refund.payment_id)
-        left = payment.refundable
-        if payment.surplus and left.amount:
+    def _rest_of(self, payment: Payment, left: int) -> None:
+        """What is left (minor units) of a payment that nobody owed goes to the customer."""
+        amount = money.from_minor(left, payment.currency)
+        if payment.surplus and left:
             self._world.act(
                 "staff",
                 f"refund the rest of {payment.pk}",
                 lambda: refunds.request(
-                    payment.pk, amount=left, reason="Nobody owed it", actor=ACTOR, at=self._world.now
+                    payment.pk, amount=amount, reason="Nobody owed it", actor=ACTOR, at=self._world.now
                 ),
             )
 

@@ -13,13 +13,13 @@ from simulation.running import Result, Run, simulate
 Lived = tuple[Result, list[str]]  # and its log, where it was asked for
 
 
-def live(run: Run, jobs: int, tell: Callable[[str], None] | None) -> tuple[Result, list[Result]]:
-    """Simulates every town of a run in `jobs` processes. Returns the whole, and the towns in which something broke.
+def live(runs: list[Run], jobs: int, tell: Callable[[str], None] | None) -> tuple[Result, list[Result]]:
+    """Simulates every town of some runs in `jobs` processes. Returns the whole, and the towns where something broke.
 
     Raises Unfit.
     """
     began = time.monotonic()
-    queue = run.towns()
+    queue = [town for run in runs for town in run.towns()]
     jobs = min(jobs, len(queue))
     shares = [queue[number::jobs] for number in range(jobs)]
     logged = [tell is not None] * jobs
@@ -29,8 +29,8 @@ def live(run: Run, jobs: int, tell: Callable[[str], None] | None) -> tuple[Resul
         database.let_go()
         with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork")) as pool:
             lived = list(pool.map(_live_in, range(1, jobs + 1), shares, logged))
-    whole = Result(run)
-    towns = sorted((town for share in lived for town in share), key=lambda town: town[0].run.only)
+    whole = Result(runs[0])
+    towns = sorted((town for share in lived for town in share), key=lambda town: (town[0].run.seed, town[0].run.only))
     for result, log in towns:
         whole.add(result)
         for line in log:

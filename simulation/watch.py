@@ -15,6 +15,7 @@ from django.db import connection
 from acquiring.bank.journal import Journal
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
+from acquiring.http import Unanswered
 from billing.errors import Refused
 from billing.models import Case, Payment, Refund
 from simulation.errors import Mishap, Stopped
@@ -196,5 +197,5 @@ class _Ear(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and not isinstance(error, Refused | Mishap):
+        if error is not None and not isinstance(error, Refused | Mishap | Unanswered):
             self._told.append(f"{record.getMessage()}: {type(error).__name__}: {error}")

@@ -32,13 +32,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--faults", type=_rate, default=0.2, help="how much fails, 0 to 1 (default 0.2)")
         parser.add_argument("--seed", type=int, default=1, help="any whole number (default 1)")
+        parser.add_argument("--seeds", type=_few, default=1, help="so many seeds from that one on (default 1)")
         parser.add_argument(
             "--plans", choices=[plans.REAL, plans.DEMO], default=plans.DEMO, help="what is on sale (default demo)"
         )
         parser.add_argument(
             "--only", type=_numbers, default=(), help="only these subscribers (as a replay prints them)"
         )
-        parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, help="processes (default: one a core)")
+        parser.add_argument("--jobs", type=_few, default=os.cpu_count() or 1, help="processes (default: one a core)")
         parser.add_argument("--log", action="store_true", help="print each step")
         parser.add_argument("--points", action="store_true", help="print the crash points that were not reached")
 
@@ -46,16 +47,17 @@ class Command(BaseCommand):
         try:
             database.check_product()
             on_sale = plans.read(options["plans"])
-            run = Run(options["years"], options["faults"], options["seed"], on_sale, options["only"])
-            result = self._run(run, options)
+            seeds = range(options["seed"], options["seed"] + options["seeds"])
+            runs = [Run(options["years"], options["faults"], seed, on_sale, options["only"]) for seed in seeds]
+            result = self._run(runs, options)
         except Unfit as problem:
             raise CommandError(str(problem), returncode=2) from problem
         self.stdout.write(json.dumps(result.as_json()))
         if result.breaches:
             raise SystemExit(1)
 
-    def _run(self, run: Run, options: dict[str, Any]) -> Result:
-        result, broken = towns.live(run, options["jobs"], self.stdout.write if options["log"] else None)
+    def _run(self, runs: list[Run], options: dict[str, Any]) -> Result:
+        result, broken = towns.live(runs, options["jobs"], self.stdout.write if options["log"] else None)
         self._summary(result, all_points=options["points"])
         if broken:
             self._breaches(broken)
@@ -99,11 +101,11 @@ def _years(text: str) -> int:
     return years
 
 
-def _jobs(text: str) -> int:
-    jobs = int(text)
-    if not 1 <= jobs <= 64:
-        raise argparse.ArgumentTypeError("from 1 to 64")
-    return jobs
+def _few(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError("from 1 to 1,000")
+    return number
 
 
 def _rate(text: str) -> float:
