@@ -30,7 +30,7 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
             field.name: getattr(plan, field.name) for field in Plan._meta.concrete_fields if not field.primary_key
         }
         prices = plan.prices.filter(currency="RUB").order_by("starts_at")
-        found.append((fields, list(prices.values("amount", "currency", "starts_at"))))
+        found.append((fields, [dict(price) for price in prices.values("amount", "currency", "starts_at")]))
     if not any(prices for _, prices in found):
         raise Unfit("No plan with a price in RUB is on sale in this database. Add one, or use --plans demo.")
     return found

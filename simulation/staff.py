@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 
 from acquiring.bank.records import Payment as BankPayment
 from billing import (
@@ -125,11 +126,8 @@ class Staff:
         self._world.act("staff", "reconcile", lambda: reconciliation.run_lately(at=self._world.now))
         for day in days:
             for name in self._world.banks:
-                self._world.act(
-                    "staff",
-                    f"reconcile {name} {day}",
-                    lambda name=name, day=day: reconciliation.run(name, day, at=self._world.now),
-                )
+                verb = partial(reconciliation.run, name, day, at=self._world.now)
+                self._world.act("staff", f"reconcile {name} {day}", verb)
 
     def _refused(self) -> list[Refund]:
         """Refunds that the acquirer refused and nobody made good yet."""

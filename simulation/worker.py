@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connection
 
@@ -108,7 +109,7 @@ class Worker:
         due = list(Delivery.objects.filter(status=Delivery.Status.DUE).order_by("pk").values_list("pk", flat=True)[:20])
         self._dice.shuffle(due)
         for pk in due:
-            world.act("worker", f"deliver event {pk}", lambda pk=pk: events.deliver(pk, at=world.now), counts=False)
+            world.act("worker", f"deliver event {pk}", partial(events.deliver, pk, at=world.now), counts=False)
 
     def process_oddly(self) -> None:
         """Stored callbacks are acted on in another order than they came."""
@@ -119,7 +120,7 @@ class Worker:
             self._world.act(
                 "worker",
                 f"process callback {pk}",
-                lambda pk=pk: callbacks.process(pk, at=self._world.now),
+                partial(callbacks.process, pk, at=self._world.now),
                 counts=False,
             )
 
