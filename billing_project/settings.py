@@ -116,6 +116,7 @@ STAFF_ROLES = {
         "billing.refund_payment",
         "billing.capture_payment",
         "billing.void_invoice",
+        "billing.close_wallet",
         "billing.retry_parked",
         "billing.resolve_case",
         "billing.release_halt",
