@@ -16,6 +16,8 @@ from billing.models import Payment, Refund
 from subscriptions import lifecycle, pricing
 from subscriptions.models import Period, Subscription
 
+NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until", "next_action_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -47,18 +49,22 @@ def cancel(
     reason: str = "",
     expected_refund: Money | None = None,
     requested_by: uuid.UUID | None = None,
+    request_key: str | None = None,
 ) -> Cancelled:
     """Cancels a subscription, and gives back what the plan's rules say.
 
     The subscription, the refund and their events are one commit; then the acquirer is asked. A pending subscription
-    is closed instead. Raises NotFound; Conflict `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
+    is closed instead. The same `request_key` finds what it did the first time. Raises NotFound; Conflict
+    `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
     if _is_pending(subscription_id):
         if expected_refund is not None and expected_refund.amount != 0:
             raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
-        return _close(subscription_id, actor=actor, at=at, reason=reason)
+        return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
+        if request_key and (done := _done_before(subscription, request_key)):
+            return done
         period = _paid_period(subscription, at)
         seen = _preview(subscription, period, at)
         if expected_refund is not None and expected_refund != seen.refund:
@@ -66,6 +72,7 @@ def cancel(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
             )
         subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
+        subscription.cancel_key = request_key or ""
         subscription.auto_renew = False
         subscription.access_until = seen.access_until
         subscription.valid_till = min(seen.access_until, period.ends_at or seen.access_until)  # grace is not paid
@@ -76,7 +83,7 @@ def cancel(
             actor=actor,
             at=at,
             reason=reason,
-            save=["cancelled_at", "cancel_reason", "auto_renew", "valid_till", "access_until", "next_action_at"],
+            save=NOTED,
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
         refund = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
@@ -89,8 +96,19 @@ def _is_pending(subscription_id: uuid.UUID) -> bool:
     return Subscription.objects.filter(pk=subscription_id, status=Subscription.Status.PENDING).exists()
 
 
-def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Cancelled:
+def _done_before(subscription: Subscription, request_key: str) -> Cancelled | None:
+    """What a request with this key has done already: the process that did it may have died before it answered."""
+    over = (Subscription.Status.CANCELLED, Subscription.Status.ENDED, Subscription.Status.ABANDONED)
+    if subscription.cancel_key != request_key or subscription.status not in over:
+        return None
+    return Cancelled(subscription, Refund.objects.filter(request_key=f"cancel:{subscription.pk}").first())
+
+
+def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str, request_key: str | None) -> Cancelled:
     """Nothing was paid: the acquirer closes its page, the invoice is voided, the subscription abandoned."""
+    if request_key:  # first of all: of what follows, the events finish what a process that dies leaves undone
+        waiting = Subscription.objects.filter(pk=subscription_id, status=Subscription.Status.PENDING)
+        waiting.update(cancel_key=request_key)
     subscription = Subscription.objects.get(pk=subscription_id)
     invoice_id = lifecycle.first_invoice(subscription).pk
     reason = reason or "Cancelled before payment"

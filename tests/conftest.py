@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.servers.basehttp import WSGIServer
 
 from tests.local_bank import LocalBank
 
@@ -59,5 +60,6 @@ def bank_that_calls(bank: LocalBank, settings: Any, live_server: Any) -> LocalBa
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    WSGIServer.request_queue_size = 128  # of the live server: a crowd may knock at one moment
     django_settings.WHITENOISE_AUTOREFRESH = True  # static files as they lie, nothing collected
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

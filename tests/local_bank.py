@@ -18,69 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
 
 
-class LocalBank:
-    """`python -m acquiring.bank` under a test's control. Starts at once; `stop` or leave the `with` block.
+class Visitor:
+    """Whoever comes to a bank that runs at `url`: its control page, and its payment pages as a browser."""
 
-    `url`: pages, API and control. `api_url`: the API alone, whose port the `refuse` fault closes.
-    A restart keeps the ports and the books.
-    """
-
-    merchant = "boxoffice"
-    secret = "test-bank-secret"
-    callback_secret = "test-callback-secret"
-
-    def __init__(self, data: Path, callback_url: str = "") -> None:
-        self._data, self._callback_url = data, callback_url
-        self._process: subprocess.Popen[str] | None = None
-        self._port = self._api_port = 0
-        self.url = self.api_url = ""
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.http = requests.Session()
         self.http.trust_env = False
-        self.start()
-
-    def __enter__(self) -> LocalBank:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Starts the process and waits until it serves. Raises RuntimeError when it does not come up."""
-        command = [
-            sys.executable,
-            "-m",
-            "acquiring.bank",
-            "--data",
-            str(self._data),
-            "--callback-url",
-            self._callback_url,
-        ]
-        command += ["--port", str(self._port), "--api-port", str(self._api_port)]
-        command += ["--merchant", self.merchant, "--secret", self.secret, "--callback-secret", self.callback_secret]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()  # "" as soon as the process is gone
-        ready = re.match(r"bank ready: (http://\S+:(\d+)) \(api (http://\S+:(\d+)),", line)
-        if not ready:
-            raise RuntimeError(f"the bank did not start: {line!r}")
-        self.url, self.api_url = ready[1], ready[3]
-        self._port, self._api_port = int(ready[2]), int(ready[4])
-
-    def stop(self) -> None:
-        """Ends the process as an operator does (SIGTERM)."""
-        self._end(lambda process: process.terminate())
-
-    def kill(self) -> None:
-        """Ends the process as a power cut does (SIGKILL)."""
-        self._end(lambda process: process.kill())
-
-    def _end(self, how: Callable[[subprocess.Popen[str]], None]) -> None:
-        if self._process is not None:
-            how(self._process)
-            self._process.wait(timeout=10)
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
 
     def operations(self) -> list[dict[str, Any]]:
         """Every operation in which money moved or was tried, oldest first; amounts in minor units."""
@@ -162,6 +106,70 @@ class LocalBank:
 
     def _browse(self, method: str, url: str, **parts: Any) -> requests.Response:
         return self.http.request(method, url, timeout=10, allow_redirects=False, **parts)
+
+
+class LocalBank(Visitor):
+    """`python -m acquiring.bank` under a test's control. Starts at once; `stop` or leave the `with` block.
+
+    `url`: pages, API and control. `api_url`: the API alone, whose port the `refuse` fault closes.
+    A restart keeps the ports and the books.
+    """
+
+    merchant = "boxoffice"
+    secret = "test-bank-secret"
+    callback_secret = "test-callback-secret"
+
+    def __init__(self, data: Path, callback_url: str = "") -> None:
+        self._data, self._callback_url = data, callback_url
+        self._process: subprocess.Popen[str] | None = None
+        self._port = self._api_port = 0
+        super().__init__("")
+        self.api_url = ""
+        self.start()
+
+    def __enter__(self) -> LocalBank:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts the process and waits until it serves. Raises RuntimeError when it does not come up."""
+        command = [
+            sys.executable,
+            "-m",
+            "acquiring.bank",
+            "--data",
+            str(self._data),
+            "--callback-url",
+            self._callback_url,
+        ]
+        command += ["--port", str(self._port), "--api-port", str(self._api_port)]
+        command += ["--merchant", self.merchant, "--secret", self.secret, "--callback-secret", self.callback_secret]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()  # "" as soon as the process is gone
+        ready = re.match(r"bank ready: (http://\S+:(\d+)) \(api (http://\S+:(\d+)),", line)
+        if not ready:
+            raise RuntimeError(f"the bank did not start: {line!r}")
+        self.url, self.api_url = ready[1], ready[3]
+        self._port, self._api_port = int(ready[2]), int(ready[4])
+
+    def stop(self) -> None:
+        """Ends the process as an operator does (SIGTERM)."""
+        self._end(lambda process: process.terminate())
+
+    def kill(self) -> None:
+        """Ends the process as a power cut does (SIGKILL)."""
+        self._end(lambda process: process.kill())
+
+    def _end(self, how: Callable[[subprocess.Popen[str]], None]) -> None:
+        if self._process is not None:
+            how(self._process)
+            self._process.wait(timeout=10)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
 
 
 def eventually(look: Callable[[], T], seconds: float = 5.0) -> T:

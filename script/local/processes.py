@@ -197,6 +197,12 @@ class Children:
                 end([trace])
         self.record.unlink()
 
+    def strike_off(self, child: Child) -> None:
+        """Waits for a program that was killed, and expects nothing more of it."""
+        child.popen.wait()
+        self.running.remove(child)
+        self._write_down()
+
     def _write_down(self) -> None:
         if not self.running:
             self.record.unlink(missing_ok=True)

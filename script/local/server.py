@@ -7,7 +7,7 @@ import shutil
 import time
 from urllib.parse import urlsplit
 
-from local import environment, foundations, packages, ports, postgres, stop
+from local import environment, foundations, packages, ports, postgres, programs, stop
 from local.console import say
 from local.places import PYTHON, ROOT, VAR, only_one
 from local.problem import Problem
@@ -107,20 +107,16 @@ class Server:
         self.children.wait_for("The shop", lambda: answers(self.address, self.port, "/healthz"))
 
     def _start_bank(self) -> None:
-        secret = self.env["BANK_CALLBACK_SECRETS"].split(",")[0]
-        options = {
-            "host": self.host,
-            "public-url": self.bank_url,
-            "port": self.bank_port,
-            "api-port": self.ports["bank_api"],
-            "data": VAR / "bank",
-            "merchant": self.env["BANK_MERCHANT"],
-            "secret": self.env["BANK_SECRET"],
-            "callback-secret": secret,
-            "callback-url": f"{url(self.address, self.port)}/api/v1/callbacks/sandbox",
-        }
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        self.children.start("bank", [str(PYTHON), "-m", "acquiring.bank", *words], env=self.env)
+        command = programs.bank(
+            self.env,
+            host=self.host,
+            public_url=self.bank_url,
+            port=self.bank_port,
+            api_port=self.ports["bank_api"],
+            data=VAR / "bank",
+            shop=url(self.address, self.port),
+        )
+        self.children.start("bank", command, env=self.env)
 
     def _prepare(self) -> None:
         """Migrations and demo data. On our own database only when the code has changed since the last time."""
@@ -143,26 +139,10 @@ class Server:
         return str((postgres.home() / "server" / "PG_VERSION").stat().st_mtime_ns)
 
     def _start_programs(self) -> None:
-        python = str(PYTHON)
         bind = url(self.host, self.port).removeprefix("http://")
-        web = ["gunicorn", "billing_project.wsgi", "--bind", bind, "--worker-class", "gthread"]
-        web += ["--workers", "2", "--threads", "4", "--graceful-timeout", "5", "--no-control-socket"]
-        web += ["--access-logfile", "-", "--access-logformat", "%(m)s %(U)s %(s)s %(M)sms"]
-        celery = ["celery", "--app", "billing_project.celery", "--quiet"]
-        worker = [
-            *celery,
-            "worker",
-            "--concurrency",
-            "2",
-            "--loglevel",
-            "WARNING",
-            "--without-gossip",
-            "--without-mingle",
-        ]
-        beat = [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]
-        quiet = ["-W", "ignore:You're running the worker with superuser"]
-        for name, command in {"web": web, "worker": worker, "beat": beat}.items():
-            self.children.start(name, [python, *quiet, "-m", *command], env=self.env)
+        commands = {"web": programs.web(bind), "worker": programs.worker(), "beat": programs.beat()}
+        for name, command in commands.items():
+            self.children.start(name, command, env=self.env)
 
     def welcome(self, seconds: float) -> str:
         shop = self.env["PUBLIC_URL"].rstrip("/")

@@ -138,6 +138,7 @@ class Unsubscribe(APIView):
             reason="Cancelled by the customer",
             expected_refund=expected,
             requested_by=people.caller(request).pk,
+            request_key=key_of(request),
         )
         shown = {"subscription": done.subscription, "refund": done.refund, "explanation": _explained(subscription.pk)}
         return Response(shapes.UnsubscribedSerializer(shown).data)

@@ -48,6 +48,7 @@ class Subscription(StatefulModel):
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
+    cancel_key = models.CharField(max_length=120, blank=True, editable=False, help_text="Of the request that cancels.")
     request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:

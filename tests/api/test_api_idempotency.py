@@ -106,6 +106,22 @@ def test_M3_a_worker_that_died_after_the_commit_is_taken_over_and_finds_its_refu
 
 
 @pytest.mark.django_db
+def test_M8_a_worker_that_died_after_the_commit_is_taken_over_and_finds_its_cancellation(
+    anna: Api, paid: dict[str, str], acquirer: FakeAcquirer
+) -> None:
+    """Found by killing the web server: the customer was told "not_cancellable" of what this very request had done."""
+    body = {"subscription": paid["id"]}
+    first = anna.post("subscriptions/unsubscribe", body, key="k")
+    over = timezone.now() - timedelta(seconds=1)
+    RequestKey.objects.filter(key="k").update(status=None, answer=None, leased_until=over)
+
+    again = anna.post("subscriptions/unsubscribe", body, key="k")
+
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert len(acquirer.returned(paid["payment"])) == 1
+
+
+@pytest.mark.django_db
 def test_M3_a_worker_that_died_after_the_commit_is_taken_over_and_finds_its_subscription(
     anna: Api, acquirer: FakeAcquirer
 ) -> None:

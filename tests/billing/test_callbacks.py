@@ -114,7 +114,7 @@ def test_a_callback_of_one_acquirer_does_not_touch_a_payment_at_another(acquirer
 
 
 def test_old_news_of_a_closed_page_does_not_leave_a_later_hold_in_place(acquirer: FakeAcquirer) -> None:
-    """The customer pays an old page after all and the sum is held; only then comes the news that the page was closed."""
+    """The customer pays an old page after all and the sum is held; only then comes the news that it was closed."""
     payment = start()
     acquirer.settle(payment.pk, Status.CANCELLED)
     closing = acquirer.callback(payment.pk, event="closed")

@@ -15,7 +15,7 @@ from billing.models import Event, Refund
 from subscriptions import cancellation, endings, entitlements
 from subscriptions.models import Subscription
 from tests.fake_acquirer import FakeAcquirer, Fault
-from tests.subscriptions.terms import at, bought, chosen, fake_bank, rub, told
+from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, rub, told
 from tests.things import plan, viewer
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,8 @@ def test_M8_what_was_shown_is_what_is_done(bank: FakeAcquirer, code: str, moment
     sold = bought(bank, code, MORNING)
     shown = cancellation.preview(sold, at=at(moment))
     done = cancel(sold, at(moment), expected_refund=shown.refund)
-    assert done.subscription.access_until == done.subscription.valid_till == shown.access_until
+    assert done.subscription.access_until == shown.access_until
+    assert done.subscription.valid_till == min(shown.access_until, sold.periods.get().ends_at)  # grace is not paid
     assert sum(bank.returned(sold.periods.get().invoice.payments.get().pk), start=rub(0)) == shown.refund
     if shown.refund:
         assert done.refund
@@ -121,6 +122,33 @@ def test_M8_cancelling_twice_gives_back_once(bank: FakeAcquirer) -> None:
         cancel(sold, MORNING + HOUR + SECOND)
     assert Refund.objects.count() == len(bank.called("refund")) == 1
     assert Refund.objects.get().request_key == f"cancel:{sold.pk}"  # unique: the second guard, and how pages find it
+
+
+def test_M8_the_same_key_finds_what_it_cancelled_and_another_key_does_not(bank: FakeAcquirer) -> None:
+    sold = bought(bank, "year", MORNING)
+    done = cancel(sold, MORNING + HOUR, request_key="k")
+    again = cancel(sold, MORNING + HOUR + SECOND, request_key="k")
+    assert (again.subscription, again.refund) == (done.subscription, done.refund)
+    with refused("not_cancellable"):
+        cancel(sold, MORNING + HOUR + SECOND, request_key="another")
+    assert len(bank.called("refund")) == 1
+
+
+def test_M8_the_same_key_finds_the_checkout_that_it_closed(bank: FakeAcquirer) -> None:
+    waiting = chosen("year", MORNING).subscription
+    cancel(waiting, MORNING + SECOND, request_key="k")
+    assert cancel(waiting, MORNING + SECOND, request_key="k").subscription.status == "abandoned"
+    with refused("not_cancellable"):
+        cancel(waiting, MORNING + SECOND, request_key="another")
+
+
+def test_M8_a_key_that_closed_nothing_cancels_what_was_paid_meanwhile(bank: FakeAcquirer) -> None:
+    begun = chosen("year", MORNING)
+    bank.pay(begun.payment.pk)
+    with refused("invoice_paid"):
+        cancel(begun.subscription, MORNING + SECOND, request_key="k")
+    news(MORNING + SECOND)
+    assert cancel(begun.subscription, MORNING + SECOND, request_key="k").subscription.status == "cancelled"
 
 
 def test_M8_cancelling_in_the_grace_ends_access_and_says_so(bank: FakeAcquirer) -> None:
