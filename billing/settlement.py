@@ -122,7 +122,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     )
     ledger.post(
         f"payment:{payment.pk}",
-        debit=ledger.cash(payment.acquirer, payment.currency),
+        debit=ledger.source(payment),
         credit=ledger.suspense(payment.currency) if payment.surplus else invoice.account,
         amount=payment.captured_money,
         description=f"Payment of invoice {invoice.number}",

@@ -117,6 +117,7 @@ STAFF_ROLES = {
         "billing.refund_payment",
         "billing.capture_payment",
         "billing.void_invoice",
+        "billing.close_wallet",
         "billing.retry_parked",
         "billing.resolve_case",
         "billing.release_halt",
@@ -256,6 +257,8 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
+# The most that may be put into a wallet at once, in whole units by currency ("" is any other).
+TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}
 # A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
 # (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
 SWEEP_GUARD = {

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from subscriptions.pages import account, cancel, payment, screen, shop
+from subscriptions.pages import account, cancel, payment, screen, shop, wallet
 
 urlpatterns = [
     path("", shop.plans, name="home"),
@@ -15,6 +15,10 @@ urlpatterns = [
     path("account/cancel/", cancel.cancel, name="cancel"),
     path("account/drop/", payment.drop, name="drop"),
     path("account/remove-card/", account.remove_card, name="remove_card"),
+    path("account/wallet/", wallet.wallet, name="wallet"),
+    path("account/wallet/top-up/", wallet.top_up, name="wallet_top_up"),
+    path("account/wallet/pay/", wallet.pay, name="wallet_pay"),
+    path("account/wallet/close/", wallet.close, name="wallet_close"),
     path("receipts/<uuid:invoice_id>/", account.receipt, name="receipt"),
     path("films/", screen.films, name="films"),
     path("films/<slug:slug>/", screen.film, name="film"),

@@ -77,6 +77,7 @@ class Payment(StatefulModel):
             ("check_payment", "Can ask the bank about payments and refunds"),
             ("capture_payment", "Can take money that is held"),
             ("void_invoice", "Can void invoices"),
+            ("close_wallet", "Can give what a wallet holds back to its cards"),
             ("resolve_case", "Can settle differences with acquirers, and what was parked"),
             ("retry_parked", "Can take up again what was parked"),
         )

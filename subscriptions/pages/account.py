@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from billing import payments
+from billing import ledger, payments
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
 from subscriptions import lifecycle
@@ -84,6 +84,7 @@ def account(request: Request) -> HttpResponse:
         "past": _past(user, now),
         "waiting": waiting,
         "bank_page": bank_page(waiting) if waiting else "",
+        "wallet": ledger.held(ledger.wallet(user.pk, "RUB")),
         "cards": PaymentMethod.objects.filter(user=user, removed_at=None).order_by("-created_at"),
         "paid": _payments(rows[:SHOWN]),
         "more": len(rows) > SHOWN,

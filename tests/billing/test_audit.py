@@ -96,7 +96,10 @@ def test_B2_an_empty_database_is_right() -> None:
     call_command("audit", stdout=StringIO())
 
 
+TOPPED_UP = "(SELECT 'hold:' || id FROM billing_refund WHERE status = 'succeeded' AND amount = 1000)"
+
 CASES = {
+    "wallet.held+*": [f"UPDATE billing_transfer SET amount = amount - 1 WHERE reference = {TOPPED_UP}"],
     "wallet.balance": ["UPDATE billing_account SET balance = balance + 1 WHERE kind = 'wallet'"],
     "cash.balance+payment.transfer": [
         f"UPDATE billing_transfer SET amount = amount + 1 WHERE reference = 'payment:' || {FIRST}"
