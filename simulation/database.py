@@ -96,9 +96,11 @@ def _prepare(name: str) -> None:
             raise Unfit(f"Another simulation runs in {name}. Wait for its end.")
         if _unmigrated():
             call_command("migrate", verbosity=0, interactive=False)
+        empty()
     except DatabaseError as error:
-        raise Unfit(f"The database {name} cannot be prepared: {_said(error)}") from error
-    empty()
+        raise Unfit(
+            f"The database {name} cannot be prepared: {_said(error)}. Drop it; the next simulation makes it anew."
+        ) from error
 
 
 def _lead_to(name: str, options: dict[str, object]) -> None:

@@ -56,14 +56,15 @@ def _laptop() -> str:
     return f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/x"
 
 
-@pytest.mark.parametrize("command", ["audit", "reconcile"])
+@pytest.mark.parametrize("command", ["audit", "reconcile", "simulate --years 1"])
 def test_B2_an_empty_database_is_a_sentence_and_2(scratch: str, command: str) -> None:
-    refuses("is not migrated", command, database=scratch)
+    refuses("is not migrated", *command.split(), database=scratch)
 
 
 def test_B2_a_half_migrated_database_is_a_sentence_and_2(scratch: str) -> None:
     assert manage("migrate", "billing", "0002", database=scratch).returncode == 0
     refuses("the first is", database=scratch)
+    refuses("is not migrated", "simulate", "--years", "1", database=scratch)
 
 
 @pytest.mark.parametrize(

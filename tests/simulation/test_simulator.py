@@ -157,6 +157,27 @@ def test_B1_the_plans_may_be_the_product_s_own() -> None:
     assert told("--years", "2", "--faults", "0", "--plans", "real")[1]["breaches"] == 0
 
 
+def test_B1_a_simulation_s_database_that_is_spoilt_is_a_sentence_and_2() -> None:
+    told("--years", "1", "--faults", "0")
+    with database.simulated(), connection.cursor() as cursor:
+        cursor.execute("DROP TABLE billing_case")
+    with pytest.raises(CommandError, match=r"cannot be prepared: .*billing_case.* Drop it") as refused:
+        told("--years", "1")
+    assert refused.value.returncode == 2
+    with psycopg.connect(**connection.get_connection_params() | {"dbname": "postgres"}, autocommit=True) as server:
+        server.execute(f'DROP DATABASE "{connection.settings_dict["NAME"]}{database.SUFFIX}_1"')
+
+
+def test_B1_a_database_that_no_simulation_made_is_left_alone() -> None:
+    name = f"{connection.settings_dict['NAME']}{database.SUFFIX}_1"
+    with psycopg.connect(**connection.get_connection_params() | {"dbname": "postgres"}, autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        server.execute(f'CREATE DATABASE "{name}"')
+        with pytest.raises(CommandError, match="no simulation has made"):
+            told("--years", "1")
+        server.execute(f'DROP DATABASE "{name}"')
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("--years", "0"), ("--years", "x"), ("--years", "1", "--faults", "1.5"), ("--years", "1", "--faults", "nan"),
