@@ -258,6 +258,8 @@ COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # e
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 # The most that may be put into a wallet at once, in whole units by currency ("" is any other).
 TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}
+METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often
+METER_LOW = timedelta(hours=env.int("METER_LOW_HOURS", default=24))  # the customer is told when less is left
 # A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
 # (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
 SWEEP_GUARD = {

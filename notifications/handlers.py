@@ -4,6 +4,8 @@ from billing import events
 from notifications import mailings
 
 
-@events.on("payment.succeeded", "payment.failed", "refund.succeeded")
+@events.on(
+    "payment.succeeded", "payment.failed", "refund.succeeded", "subscription.running_low", "subscription.suspended"
+)
 def write_mail(event: events.Event) -> None:
     mailings.write(event)

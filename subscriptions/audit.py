@@ -26,6 +26,7 @@ TERM = """
                   WHERE period.transfer_id IS NOT NULL OR invoice.status = 'paid'
                   GROUP BY period.subscription_id) paid ON paid.subscription_id = subscription.id
      WHERE subscription.status NOT IN ('pending', 'abandoned')
+       AND NOT EXISTS (SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)
        AND (subscription.valid_till IS NULL OR paid.till IS NULL OR subscription.valid_till > paid.till)"""
 
 # The grace is the plan's of today, or the one that was promised when the term began (of old, nobody wrote that down).
@@ -35,7 +36,8 @@ ACCESS = """
       FROM subscriptions_subscription subscription JOIN subscriptions_plan plan ON plan.id = subscription.plan_id
      WHERE subscription.access_until IS NOT NULL
        AND (subscription.status IN ('pending', 'abandoned')
-            OR (subscription.access_until > subscription.valid_till + plan.grace_days * interval '1 day'
+            OR (NOT plan.hourly
+                AND subscription.access_until > subscription.valid_till + plan.grace_days * interval '1 day'
                 AND NOT EXISTS (
                     SELECT FROM billing_event told
                      WHERE told.subject_type = 'subscription' AND told.subject_id = subscription.id
@@ -59,9 +61,12 @@ BEGUN = """
      WHERE invoice.status = 'paid' AND period.starts_at IS NULL AND invoice.paid_at < %(at)s - %(settled_within)s"""
 
 ON_TIME = """
-    SELECT id AS subscription, status, valid_till, access_until, next_action_at FROM subscriptions_subscription
+    SELECT id AS subscription, status, valid_till, access_until, next_action_at
+      FROM subscriptions_subscription subscription
      WHERE next_action_at < %(at)s - %(overdue)s
-        OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled'))"""
+        OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled')
+            AND NOT (status = 'active' AND EXISTS (
+                SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)))"""
 
 audit.register(
     Check("period.sequence", "The terms of a subscription neither overlap nor leave a gap.", SEQUENCE),

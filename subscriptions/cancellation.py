@@ -13,7 +13,7 @@ from moneyed import Money
 from billing import checkouts, events, money, refunds
 from billing.errors import Conflict
 from billing.models import Payment, Refund
-from subscriptions import lifecycle, pricing
+from subscriptions import lifecycle, metering, pricing
 from subscriptions.models import Period, Subscription
 
 NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until", "next_action_at")
@@ -38,6 +38,8 @@ class Cancelled:
 
 def preview(subscription: Subscription, *, at: datetime) -> Preview:
     """What cancelling at `at` gives back, and until when access goes on. Raises Conflict `not_cancellable`."""
+    if subscription.plan.hourly:
+        return _preview_of_hours(subscription, at)
     return _preview(subscription, _paid_period(subscription, at), at)
 
 
@@ -57,6 +59,10 @@ def cancel(
     is closed instead. The same `request_key` finds what it did the first time. Raises NotFound; Conflict
     `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
+    if metering.is_hourly(subscription_id):
+        if expected_refund is not None and expected_refund.amount != 0:
+            raise Conflict("Nothing comes back to the card; the wallet keeps the rest.", "stale_refund", refund="0")
+        return Cancelled(metering.cancel(subscription_id, actor=actor, at=at, reason=reason), None)
     if _is_pending(subscription_id):
         if expected_refund is not None and expected_refund.amount != 0:
             raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
@@ -90,6 +96,15 @@ def cancel(
     if refund:
         refund = refunds.submit(refund.pk, at=at)
     return Cancelled(subscription, refund)
+
+
+def _preview_of_hours(subscription: Subscription, at: datetime) -> Preview:
+    """By the hour nothing was paid in advance."""
+    if subscription.status not in metering.RUNS:
+        raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
+    due, left = metering.account(subscription, at=at)
+    until = min(at, subscription.access_until or at)
+    return Preview(left * 0, until, f"{money.spoken(due)} is taken for the time so far. {metering.left_over(left)}")
 
 
 def _is_pending(subscription_id: uuid.UUID) -> bool:

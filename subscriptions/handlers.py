@@ -2,12 +2,19 @@
 
 from billing import events
 from billing.models import Event
-from subscriptions import lifecycle
+from subscriptions import lifecycle, metering
 
 
 @events.on("invoice.paid")
 def activate_what_was_paid(event: Event) -> None:
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
+
+
+@events.on("invoice.paid", "refund.requested", "refund.failed", "refund.succeeded")
+def look_at_the_meter(event: Event) -> None:
+    """A wallet may have moved; the sweep reads the clock, so that nothing is charged for the time until then."""
+    if event.user_id is not None:
+        metering.ring(event.user_id, at=event.at)
 
 
 @events.on("invoice.voided")

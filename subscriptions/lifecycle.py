@@ -149,11 +149,12 @@ def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> 
 
 
 def lock(subscription_id: uuid.UUID) -> Subscription:
-    """The subscription, locked until the end of the transaction. Raises NotFound."""
+    """The subscription, locked until the end of the transaction. Raises NotFound.
+
+    Without its plan: PostgreSQL finds no row where the plan of a joined one is changed while the lock is waited for.
+    """
     try:
-        return (
-            Subscription.objects.select_for_update(of=("self",)).select_related("plan", "price").get(pk=subscription_id)
-        )
+        return Subscription.objects.select_for_update().get(pk=subscription_id)
     except Subscription.DoesNotExist:
         raise NotFound("There is no such subscription.", "subscription_not_found") from None
 

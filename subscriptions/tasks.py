@@ -3,11 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscriptions import endings
+from subscriptions import endings, hours
 
 
 @shared_task
 def end_terms() -> None:
     for _ in range(50):
         if not endings.end_due(at=timezone.now()):
+            return
+
+
+@shared_task
+def charge_hours() -> None:
+    for _ in range(50):
+        if not hours.charge_due(at=timezone.now()):
             return

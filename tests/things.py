@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import callbacks, checkouts, events, payments, refunds
 from notifications import mailings
-from subscriptions import endings
+from subscriptions import endings, hours
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -27,6 +27,7 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     events.deliver_due,
     checkouts.close_due,
     endings.end_due,
+    hours.charge_due,
     mailings.send_due,
 )
 

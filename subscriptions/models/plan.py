@@ -37,7 +37,10 @@ class Plan(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     description = models.TextField(blank=True)
-    months = models.PositiveSmallIntegerField(help_text="Length of the term.")
+    hourly = models.BooleanField(
+        default=False, help_text="Paid from the wallet for the time that it runs; its price is for an hour."
+    )
+    months = models.PositiveSmallIntegerField(help_text="Length of the term; 0 by the hour.")
     roles = ArrayField(models.SlugField(max_length=40), default=cinema, help_text="Roles owed while it is paid.")
     refund_policy = models.CharField(max_length=16, choices=RefundPolicy, default=RefundPolicy.UNUSED_MONTHS)
     grace_days = models.PositiveSmallIntegerField(default=2, help_text="Access goes on so long after an unpaid end.")
@@ -49,7 +52,10 @@ class Plan(models.Model):
     class Meta:
         ordering = ("position", "months", "code")
         constraints = (
-            models.CheckConstraint(condition=Q(months__gte=1, months__lte=120), name="plan_months_sane"),
+            models.CheckConstraint(
+                condition=Q(hourly=False, months__gte=1, months__lte=120) | Q(hourly=True, months=0),
+                name="plan_months_sane",
+            ),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
         )
 

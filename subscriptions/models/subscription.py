@@ -108,7 +108,7 @@ class Subscription(StatefulModel):
     @transition(status, source=Status.ACTIVE, target=Status.SUSPENDED)
     def suspend(self) -> None: ...
 
-    @transition(status, source=[Status.ACTIVE, Status.PAST_DUE], target=Status.CANCELLED)
+    @transition(status, source=[Status.ACTIVE, Status.PAST_DUE, Status.SUSPENDED], target=Status.CANCELLED)
     def cancel(self) -> None: ...
 
     @transition(status, source=Status.PAST_DUE, target=Status.EXPIRED)
