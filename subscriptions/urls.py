@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from subscriptions.pages import account, cancel, payment, screen, shop, wallet
+from subscriptions.pages import account, cancel, payment, screen, shop, tariffs, wallet
 
 urlpatterns = [
     path("", shop.plans, name="home"),
@@ -19,6 +19,8 @@ urlpatterns = [
     path("account/wallet/top-up/", wallet.top_up, name="wallet_top_up"),
     path("account/wallet/pay/", wallet.pay, name="wallet_pay"),
     path("account/wallet/close/", wallet.close, name="wallet_close"),
+    path("account/tariff/start/", tariffs.start, name="tariff_start"),
+    path("account/tariff/change/", tariffs.change, name="tariff_change"),
     path("receipts/<uuid:invoice_id>/", account.receipt, name="receipt"),
     path("films/", screen.films, name="films"),
     path("films/<slug:slug>/", screen.film, name="film"),

@@ -20,7 +20,12 @@ from billing.models import Invoice, Refund
 from subscriptions import cancellation
 from subscriptions.models import Period, Subscription
 
-CANCELLABLE = (Subscription.Status.PENDING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+CANCELLABLE = (
+    Subscription.Status.PENDING,
+    Subscription.Status.ACTIVE,
+    Subscription.Status.PAST_DUE,
+    Subscription.Status.SUSPENDED,
+)
 
 
 class CancelForm(ReasonForm):
@@ -47,7 +52,7 @@ class Cancel(Deed):
         return row.status in CANCELLABLE
 
     def shown(self, row: Subscription, at: datetime) -> dict[str, Any]:
-        if row.status not in (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE):
+        if row.status not in CANCELLABLE or row.status == Subscription.Status.PENDING:
             return {}
         return {"expected_refund": money.plain(cancellation.preview(row, at=at).refund)}
 

@@ -72,3 +72,17 @@ ACCESS_JSON: dict[str, Any] = {
     "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
     "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
 }
+TARIFFS_JSON: dict[str, Any] = {
+    "results": [
+        {
+            "id": 9,
+            "code": "hourly",
+            "name": "By the hour",
+            "description": "",
+            "rate": {"amount": "10.00", "currency": "RUB"},
+            "roles": ["cinema"],
+        }
+    ],
+    "next": None,
+    "previous": None,
+}

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.slashes import both
 from billing.api.fields import UUID_PATH
-from subscriptions.api import access, payments, plans, subscriptions
+from subscriptions.api import access, payments, plans, subscriptions, tariffs
 
 
 @extend_schema(exclude=True)
@@ -35,6 +35,9 @@ urlpatterns = [
     both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
     both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),
     both("subscriptions/plans/(?P<plan>[A-Za-z0-9_-]+)", plans.PlanDetail.as_view(), "api-plan"),
+    both("subscriptions/tariffs", tariffs.Tariffs.as_view(), "api-tariffs"),
+    both("subscriptions/tariffs/start", tariffs.Start.as_view(), "api-tariff-start"),
+    both("subscriptions/tariffs/change", tariffs.Change.as_view(), "api-tariff-change"),
     both(f"subscriptions/{SUBSCRIPTION}", subscriptions.SubscriptionDetail.as_view(), "api-subscription"),
     both(
         f"subscriptions/{SUBSCRIPTION}/payments", payments.SubscriptionPayments.as_view(), "api-subscription-payments"

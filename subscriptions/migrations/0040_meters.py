@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('hourly', False), ('months__gte', 1), ('months__lte', 120)), models.Q(('hourly', True), ('months', 0)), _connector='OR'), name='plan_months_sane'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('hourly', False), ('months__gte', 1), ('months__lte', 120)), models.Q(('hourly', True), ('months', 0)), _connector='OR'), name='plan_months_sane', violation_error_message='A plan has a term of 1 to 120 months, or is by the hour and has 0.'),
         ),
         migrations.AddField(
             model_name='meter',

@@ -55,6 +55,7 @@ class Plan(models.Model):
             models.CheckConstraint(
                 condition=Q(hourly=False, months__gte=1, months__lte=120) | Q(hourly=True, months=0),
                 name="plan_months_sane",
+                violation_error_message="A plan has a term of 1 to 120 months, or is by the hour and has 0.",
             ),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
         )

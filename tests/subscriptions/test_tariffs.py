@@ -20,7 +20,7 @@ from tests.subscriptions.hourly import AT, begun, charged, fill, held, meter, sp
 RATES = st.integers(1, 10**9)
 SPANS = st.integers(0, 400 * 24 * HOUR).map(lambda micros: micros * MICROSECOND)
 DEEDS = ("sweep", "tick", "fill", "change")
-SLOWLY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SLOWLY = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @given(rate=RATES, carry=st.integers(0, HOUR - 1), ticks=st.lists(SPANS, max_size=12))
