@@ -59,14 +59,10 @@ def cancel(
     is closed instead. The same `request_key` finds what it did the first time. Raises NotFound; Conflict
     `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
-    if metering.is_hourly(subscription_id):
-        if expected_refund is not None and expected_refund.amount != 0:
-            raise Conflict("Nothing comes back to the card; the wallet keeps the rest.", "stale_refund", refund="0")
-        return Cancelled(metering.cancel(subscription_id, actor=actor, at=at, reason=reason), None)
-    if _is_pending(subscription_id):
-        if expected_refund is not None and expected_refund.amount != 0:
-            raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
-        return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+    if metering.is_hourly(subscription_id) or _is_pending(subscription_id):
+        return _nothing_back(
+            subscription_id, expected_refund, actor=actor, at=at, reason=reason, request_key=request_key
+        )
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
         if request_key and (done := _done_before(subscription, request_key)):
@@ -105,6 +101,24 @@ def _preview_of_hours(subscription: Subscription, at: datetime) -> Preview:
     due, left = metering.account(subscription, at=at)
     until = min(at, subscription.access_until or at)
     return Preview(left * 0, until, f"{money.spoken(due)} is taken for the time so far. {metering.left_over(left)}")
+
+
+def _nothing_back(
+    subscription_id: uuid.UUID,
+    expected_refund: Money | None,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str,
+    request_key: str | None,
+) -> Cancelled:
+    """Ends what was not paid in advance: by the hour, or a checkout that waits."""
+    if expected_refund is not None and expected_refund.amount != 0:
+        raise Conflict("Nothing was paid in advance, so nothing comes back.", "stale_refund", refund="0")
+    if metering.is_hourly(subscription_id):
+        ended = metering.cancel(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+        return Cancelled(ended, None)
+    return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
 
 
 def _is_pending(subscription_id: uuid.UUID) -> bool:

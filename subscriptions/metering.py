@@ -125,17 +125,22 @@ def change_tariff(
     return subscription
 
 
-def cancel(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
+def cancel(
+    subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "", request_key: str | None = None
+) -> Subscription:
     """Ends a subscription by the hour now: what was used is charged, what is left stays in the wallet.
 
-    Raises NotFound; Conflict `not_cancellable`.
+    The same `request_key` finds what it did the first time. Raises NotFound; Conflict `not_cancellable`.
     """
     with transaction.atomic():
         subscription, meter = _lock(subscription_id)
+        if request_key and subscription.cancel_key == request_key:
+            return subscription
         if subscription.status not in RUNS:
             raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
         held = _settle(subscription, meter, actor=actor, at=at)
         subscription.cancelled_at, subscription.cancel_reason, subscription.next_action_at = at, reason[:300], at
+        subscription.cancel_key = request_key or ""
         if subscription.status == Subscription.Status.ACTIVE:
             subscription.access_until = max(at, meter.billed_to)
         meter.next_tick_at = None
@@ -146,7 +151,7 @@ def cancel(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str 
             actor=actor,
             at=at,
             reason=reason,
-            save=["cancelled_at", "cancel_reason", "next_action_at"],
+            save=["cancelled_at", "cancel_reason", "cancel_key", "next_action_at"],
             data={"refund": money.plain(_money(meter, 0)), "plan": subscription.plan.name,
                   "explanation": left_over(_money(meter, held))},
         )  # fmt: skip
@@ -184,8 +189,7 @@ def _check_room(user_id: uuid.UUID, at: datetime) -> None:
 
 def _lock(subscription_id: uuid.UUID) -> tuple[Subscription, Meter]:
     subscription = lifecycle.lock(subscription_id)
-    rows = Meter.objects.select_for_update(of=("self",)).select_related("account")
-    found = rows.filter(subscription=subscription).first()
+    found = Meter.objects.select_for_update().filter(subscription=subscription).first()
     if found is None:
         raise Invalid("This subscription is not paid by the hour.", "not_hourly")
     return subscription, found
