@@ -127,6 +127,9 @@ STAFF_ROLES = {
         "notifications.view_*",
     ],
     "marketing": [
+        "billing.view_product",
+        "billing.add_product",
+        "billing.change_product",
         "subscriptions.view_plan",
         "subscriptions.add_plan",
         "subscriptions.change_plan",

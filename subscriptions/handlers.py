@@ -8,9 +8,10 @@ from subscriptions import lifecycle, metering
 @events.on("invoice.paid")
 def activate_what_was_paid(event: Event) -> None:
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
+    look_at_the_meter(event)
 
 
-@events.on("invoice.paid", "refund.requested", "refund.failed", "refund.succeeded")
+@events.on("refund.requested", "refund.failed", "refund.succeeded")
 def look_at_the_meter(event: Event) -> None:
     """A wallet may have moved; the sweep reads the clock, so that nothing is charged for the time until then."""
     if event.user_id is not None:

@@ -32,12 +32,14 @@ ADDRESSES = {
     ("post", "payments/confirm"), ("post", "callbacks/{}"), ("post", "callbacks/{}/{}"), ("get", "access"),
     ("get", "invoices"), ("get", "invoices/{}"), ("post", "invoices/{}/void"),
     ("get", "wallet"), ("get", "wallet/transactions"), ("post", "wallet/top-up"), ("post", "wallet/pay"),
-    ("post", "wallet/close"), ("get", "subscriptions/tariffs"), ("post", "subscriptions/tariffs/start"),
+    ("post", "wallet/close"), ("get", "orders"), ("post", "orders"), ("post", "orders/refund"),
+    ("get", "subscriptions/tariffs"), ("post", "subscriptions/tariffs/start"),
     ("post", "subscriptions/tariffs/change"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "plan_new", "payment_begin", "payment_refund", "payment_confirm", "invoice_void",
     "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
+    "order", "order_refund",
 }  # fmt: skip
 
 
