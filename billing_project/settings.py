@@ -255,6 +255,13 @@ if not TOKEN_KEYS:
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 
+# A renewal that was declined is tried again so many hours after the end of the term, while the plan's grace lasts.
+DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_HOURS", default=["24", "48"])]
+DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends
+CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
+CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=16)  # renewals that one worker has at the acquirer at one moment
+
 # --- Logs ---
 LOGGING = {
     "version": 1,

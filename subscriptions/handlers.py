@@ -1,8 +1,10 @@
 """What subscriptions do when billing's news arrives. Each handler may run twice and changes nothing the second time."""
 
+import uuid
+
 from billing import events
 from billing.models import Event
-from subscriptions import lifecycle
+from subscriptions import lifecycle, renewals
 
 
 @events.on("invoice.paid")
@@ -10,6 +12,21 @@ def activate_what_was_paid(event: Event) -> None:
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
 
 
+@events.on("invoice.paid")
+def extend_what_was_paid(event: Event) -> None:
+    renewals.extend(event.subject_id, actor="system", at=event.at)
+
+
 @events.on("invoice.voided")
 def abandon_what_was_not_paid(event: Event) -> None:
     lifecycle.abandon(event.subject_id, actor="system", at=event.at, reason=event.reason)
+
+
+@events.on("invoice.voided", "invoice.written_off")
+def close_the_term_that_was_not_paid(event: Event) -> None:
+    renewals.closed(event.subject_id, at=event.at)
+
+
+@events.on("payment.failed", "payment.cancelled")
+def think_of_the_next_try(event: Event) -> None:
+    renewals.tell(uuid.UUID(str(event.data["invoice"])), at=event.at)

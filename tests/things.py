@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing import callbacks, checkouts, events, payments, refunds
 from notifications import mailings
-from subscriptions import endings
+from subscriptions import endings, reminders, renewals
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -26,6 +26,8 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     refunds.poll_due,
     events.deliver_due,
     checkouts.close_due,
+    renewals.renew_due,
+    reminders.remind_due,
     endings.end_due,
     mailings.send_due,
 )
