@@ -168,7 +168,7 @@ def _shares(subscription: Subscription, at: datetime) -> list[Share]:
 
 
 def _later(share: Share) -> Share:
-    """A term after the running one comes back whole: nobody has had anything of it. A plan that gives nothing gives nothing."""
+    """A term after the running one comes back whole: nobody has had anything of it. A plan without refunds keeps it."""
     if share.payment is None or share.period.starts_at is None or share.period.refund_policy == Plan.RefundPolicy.NONE:
         return share
     back = share.payment.captured_money - share.payment.refunded_money

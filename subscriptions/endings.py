@@ -59,9 +59,15 @@ def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
                 break
             subscription.next_action_at, subscription.remind_at = following, None
             events.change(
-                subscription, transition, actor="system", at=at, save=list(terms.AHEAD), data=terms.told(subscription)
+                subscription, transition, actor="system", at=at, save=list(terms.AHEAD), data=_told(subscription)
             )
     return subscription
+
+
+def _told(subscription: Subscription) -> dict[str, object]:
+    """`at_once`: access ended with the cancellation, so its end is no news."""
+    at_once = subscription.cancelled_at is not None and subscription.access_until == subscription.cancelled_at
+    return terms.told(subscription) | {"at_once": at_once}
 
 
 def _begins_what_is_paid(subscription: Subscription, at: datetime) -> bool:

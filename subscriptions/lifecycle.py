@@ -248,7 +248,9 @@ def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(past_due_id))
     subscription.auto_renew, subscription.next_action_at, subscription.next_charge_at = False, None, None
     changed = ["auto_renew", "next_action_at", "next_charge_at"]
-    events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed)
+    events.change(
+        subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=_replaced(subscription)
+    )
 
 
 def _agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:

@@ -40,13 +40,17 @@ def _is_worth_it(row: Subscription, at: datetime) -> bool:
 
 def _told(row: Subscription, at: datetime) -> dict[str, object]:
     """What the reminder says: the charge that comes, or the card that is missing, or the end."""
-    charge_at, card = row.next_charge_at, row.method
+    charge_at = row.next_charge_at if terms.will_renew(row) else None
+    card = row.method
     good = bool(charge_at and card and terms.good_to(card, charge_at.astimezone(row.plan.zone)))
     amount = offers.renewal(row, at=at).quote.total
     return terms.told(row) | {
-        "renews": charge_at is not None and good,
+        "renews": good,
         "card_needed": row.auto_renew and not good,
         "card_expires": bool(charge_at and not good),
         "charge_at": charge_at,
+        "charges": terms.spoken(charge_at, row.plan.zone),
+        "charges_on": terms.spoken_day(charge_at, row.plan.zone),
+        "has_grace": row.access_until != row.valid_till,
         "amount": money.spoken(amount),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from django.conf import settings
 
@@ -112,14 +112,30 @@ def close_waiting(subscription: Subscription, *, actor: str, at: datetime, reaso
     period.save(update_fields=["closed_at"])
 
 
+def spoken(at: datetime | None, zone: tzinfo) -> str:
+    """28 February 2026, 12:00 MSK"""
+    if at is None:
+        return ""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M %Z}"
+
+
+def spoken_day(at: datetime | None, zone: tzinfo) -> str:
+    """28 February"""
+    return f"{at.astimezone(zone).day} {at.astimezone(zone):%B}" if at else ""
+
+
 def told(subscription: Subscription) -> dict[str, object]:
     """What events tell of a subscription's term."""
-    method = subscription.method
+    method, zone = subscription.method, subscription.plan.zone
     return {
         "plan": subscription.plan.name,
         "valid_till": subscription.valid_till,
         "access_until": subscription.access_until,
-        "time_zone": subscription.plan.time_zone,
+        "ends": spoken(subscription.valid_till, zone),
+        "ends_on": spoken_day(subscription.valid_till, zone),
+        "access_ends": spoken(subscription.access_until, zone),
+        "access_ends_on": spoken_day(subscription.access_until, zone),
         "auto_renew": subscription.auto_renew,
         "price": money.spoken(subscription.price.money),
         "card": f"{method.brand} {method.mask}" if method else "",
