@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 # What is called late. Sweeps run each few seconds and back off by hours at most while an acquirer is out of reach.
 OVERDUE = timedelta(hours=1)  # after a row's own due time
@@ -99,6 +101,22 @@ def names() -> list[str]:
     return list(_checks)
 
 
+def ready() -> None:
+    """Returns where the database can be asked: it answers, and every migration is there. Raises CannotAudit."""
+    try:  # not through the pool, which tries for long and does not say why
+        psycopg.connect(**connection.get_connection_params()).close()
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except (DatabaseError, psycopg.Error) as error:
+        raise CannotAudit(f"the database does not answer: {str(error).strip()}") from error
+    if missing:
+        first = f"{missing[0][0].app_label}.{missing[0][0].name}"
+        raise CannotAudit(
+            f"the database is not migrated, {len(missing)} migrations are missing, the first is {first}. "
+            "Run manage.py migrate."
+        )
+
+
 def run(*, at: datetime, shown: int = 10, only: frozenset[str] = frozenset()) -> Report:
     """Asks every check (or `only` some) at `at`, all in one snapshot. Raises CannotAudit."""
     report, began = Report(), time.monotonic()
@@ -109,7 +127,7 @@ def run(*, at: datetime, shown: int = 10, only: frozenset[str] = frozenset()) ->
                 if not only or check.name in only:
                     _ask(check, report, at=at, shown=shown)
     except DatabaseError as error:
-        raise CannotAudit(f"The database cannot be read: {str(error).strip()}") from error
+        raise CannotAudit(f"The database cannot be read: {str(error).strip().splitlines()[0]}") from error
     report.seconds = time.monotonic() - began
     return report
 

@@ -128,13 +128,16 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if payment is None:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
-    if notice.trusted and not payment.is_live and notice.outcome.status in (Status.FAILED, Status.CANCELLED):
+    said = notice.outcome
+    if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
+    found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
     if notice.trusted:
-        payment = settlement.apply(payment.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
-        reconciliation.charged_back(payment, notice.outcome, at=at)
+        payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)
+        reconciliation.charged_back(payment, said, at=at)
     else:
-        payment = payments.check(payment.pk, at=at)
+        payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
+    callback.subject_id = payment.pk  # the same order captured again is a payment of its own
     return payment.parked
 
 

@@ -23,6 +23,8 @@ def explain(payment: Payment) -> str:
     refunds = [_refund(refund) for refund in payment.refunds.all()]
     if refunds:
         sentences.append(f"Given back: {'; '.join(refunds)}.")
+    if payment.charged_back:
+        sentences.append(f"The customer's bank took back {money.spoken(payment.charged_back_money)}.")
     return " ".join(sentences)
 
 

@@ -55,6 +55,7 @@ def issue(
     actor: str,
     at: datetime,
     expires_at: datetime | None = None,
+    request_key: str | None = None,
 ) -> Invoice:
     """Issues an open invoice over the sum of `lines`; its payment will be booked to `account`.
 
@@ -70,6 +71,7 @@ def issue(
             currency=total.currency.code,
             expires_at=expires_at,
             next_sweep_at=expires_at,
+            request_key=request_key,
             created_at=at,
         )
         invoice.refresh_from_db(fields=["number"])

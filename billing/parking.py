@@ -9,7 +9,7 @@ from django.db import transaction
 
 from billing import events
 from billing.errors import Conflict
-from billing.models import Callback, Payment, Refund
+from billing.models import Callback, Delivery, Payment, Refund
 
 
 def unpark(model: type[Payment] | type[Refund], pk: Any, *, actor: str, reason: str, at: datetime) -> Payment | Refund:
@@ -37,3 +37,15 @@ def dismiss(callback_id: int, *, actor: str, reason: str, at: datetime) -> Callb
         callback.status, callback.processed_at = Callback.Status.PROCESSED, at
         callback.save(update_fields=["status", "note", "processed_at"])
     return callback
+
+
+def give_up(delivery_id: int, *, actor: str, reason: str, at: datetime) -> Delivery:
+    """A parked hand-over was done by hand, and is not tried again. Raises Conflict `not_parked`."""
+    with transaction.atomic():
+        delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+        if delivery.status != Delivery.Status.PARKED:
+            raise Conflict("It is not parked any more.", "not_parked")
+        delivery.error = f"Dealt with by {actor}: {reason}. It was parked because: {delivery.error}"
+        delivery.status, delivery.done_at = Delivery.Status.DONE, at
+        delivery.save(update_fields=["status", "error", "done_at"])
+    return delivery

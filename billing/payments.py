@@ -11,8 +11,9 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from acquiring import registry
+from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, invoices, settlement, sweeps, wake
+from billing import calls, events, invoices, outgoing, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -109,6 +110,23 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
+def check_as(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment:
+    """Asks about `reference`, another id under which the acquirer may have captured the order of this payment.
+
+    Returns the payment that it turned out to be; this one where the acquirer knows of no such capture. Raises
+    NotFound; Unanswered where it cannot say.
+    """
+    payment = _get(payment_id)
+    if not payment.acquirer_payment_id or reference in ("", payment.acquirer_payment_id):
+        return payment
+    outcome = calls.acquirer(payment.acquirer).fetch(Subject.PAYMENT, "", reference)
+    if outcome.status == Status.UNKNOWN and not outcome.absent:
+        raise Unanswered(outcome.message)
+    if outcome.reference != reference or outcome.our_id != str(payment.pk) or outcome.status != Status.SUCCEEDED:
+        return payment
+    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at, sure=True)
+
+
 def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     """Asks the acquirer to close the page or release the hold of a live payment, and applies what it then says.
 
@@ -136,7 +154,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        Payment.objects.filter(next_check_at__isnull=False),
+        outgoing.payments_to_take_up(at),
         "next_check_at",
         at=at,
         lease=LEASE,

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Outcome, StatementLine, Status, Subject
-from billing import calls, events, ledger, money, outcomes, payments, refunds
+from billing import calls, events, ledger, money, outcomes, payments, refunds, statements
 from billing.models import Case, Payment, Refund
+from billing.statements import Ours
 
 log = logging.getLogger(__name__)
 
 DAYS = 3  # each daily run looks again at so many days: what settles late is not missed
-BATCH = 500
 Kind = Case.Kind
 
 
@@ -50,49 +48,66 @@ def run_lately(*, at: datetime) -> list[Result]:
     return results
 
 
+def days_since(first: date, last: date) -> list[date]:
+    """Every day from `first` to `last`, both included."""
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
 def run(acquirer: str, day: date, *, at: datetime) -> Result:
     """Compares one day (UTC). The same difference makes one case; one that has vanished closes its case.
 
     What is not final here is asked about before it makes a case. Raises Unanswered; registry.UnknownAcquirer.
     """
-    result, listed = Result(acquirer, day), set[str]()
-    for lines in _batches(calls.acquirer(acquirer).statement(day)):
-        result.lines += len(lines)
-        for line in lines:
-            listed |= {line.outcome.our_id, line.outcome.reference}
-            _compare(result, line, at=at)
-    _missing_there(result, listed, at=at)
+    result = Result(acquirer, day)
+    with statements.listing() as listed:
+        for lines in statements.chunks(calls.acquirer(acquirer).statement(day)):
+            result.lines += len(lines)
+            listed.add(lines)
+            known = statements.ours(acquirer, lines)
+            for line in lines:
+                _compare(result, line, known, at=at)
+        since = datetime.combine(day, time(), UTC)
+        left = listed.without(acquirer, since, since + timedelta(days=1))
+    _missing_there(result, left, at=at)
     _vanished(result, at=at)
     return result
 
 
 def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
-    """Books money that the customer's bank took back, and opens a case, once; None where none was taken."""
+    """Books money that the customer's bank took back, and opens a case; None where none, or no more than is booked.
+
+    `outcome` tells all that was ever taken back: of a chargeback that has grown only the difference is booked.
+    """
     if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
         return None
-    amount = outcome.charged_back
     with transaction.atomic():
-        case, new = _open(
-            f"{payment.acquirer}:chargeback:{payment.pk}",
+        payment = refunds.lock_payment(payment.pk)
+        told = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(sum=Sum("theirs", default=0))["sum"]
+        more = outcome.charged_back - money.from_minor(told, payment.currency)
+        if more.amount <= 0:
+            return None
+        case, _ = _open(
+            f"{payment.acquirer}:chargeback:{payment.pk}:{told}",
             Kind.CHARGEBACK,
             payment=payment,
             reference=payment.acquirer_payment_id,
             ours=payment.captured_money,
-            theirs=amount,
+            theirs=more,
             day=day,
-            sentence=f"The customer's bank took {money.spoken(amount)} of this payment back.",
+            sentence=f"The customer's bank took {money.spoken(more)} {'more ' if told else ''}of this payment back.",
             at=at,
         )
-        if new:
-            ledger.post(
-                f"case:{case.pk}",
-                debit=ledger.suspense(payment.currency),
-                credit=ledger.cash(payment.acquirer, payment.currency),
-                amount=amount,
-                description="Chargeback",
-                at=at,
-            )
-    return case if new else None
+        payment.charged_back = min(payment.captured, payment.charged_back + money.to_minor(more))
+        payment.save(update_fields=["charged_back", "updated_at"])
+        ledger.post(
+            f"case:{case.pk}",
+            debit=ledger.suspense(payment.currency),
+            credit=ledger.cash(payment.acquirer, payment.currency),
+            amount=more,
+            description="Chargeback",
+            at=at,
+        )
+    return case
 
 
 def unknown_refund(
@@ -109,8 +124,8 @@ def unknown_refund(
         Kind.UNKNOWN_REFUND,
         acquirer=acquirer,
         payment=payment,
-        reference=outcome.reference,
-        payment_reference=payment_reference,
+        reference=outcome.reference[:255],
+        payment_reference=payment_reference[:255],
         theirs=amount,
         day=day,
         sentence=f"{acquirer} gave back {money.spoken(amount)} of {whose}; we did not ask for it.",
@@ -118,18 +133,20 @@ def unknown_refund(
     )[0]
 
 
-def _compare(result: Result, line: StatementLine, *, at: datetime) -> None:
+def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
     if line.subject == Subject.REFUND:
-        _compare_refund(result, line, at=at)
+        _compare_refund(result, line, known, at=at)
         return
-    ours = _payment(result.acquirer, said)
+    ours = known.payment(said)
     if ours is None:
         if said.status == Status.SUCCEEDED and said.amount is not None:
             sentence = f"{result.acquirer} took {money.spoken(said.amount)} as {said.reference}, which we do not know."
             _note(result, Kind.MISSING_HERE, said, None, said.amount * 0, sentence, at=at)
         return
-    dealt_with = ours.cases.filter(status=Case.Status.RESOLVED).exists()
+    if said.status == Status.SUCCEEDED and said.reference != ours.acquirer_payment_id:
+        ours = payments.check_as(ours.pk, said.reference, at=at)  # our order may be captured under another id
+    dealt_with = ours.pk in known.dealt_with
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
@@ -138,14 +155,13 @@ def _compare(result: Result, line: StatementLine, *, at: datetime) -> None:
         result.opened += [case] if case else []
 
 
-def _compare_refund(result: Result, line: StatementLine, *, at: datetime) -> None:
+def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
-    made = Refund.objects.select_related("payment").filter(payment__acquirer=result.acquirer)
-    ours = made.filter(pk=_uuid(said.our_id)).first()
-    ours = ours or made.filter(acquirer_refund_id=said.reference or "-").first()
+    ours = known.refund(said)
     if ours is None:
-        if not Case.objects.filter(pk=_uuid(said.our_id)).exists():  # given back by a case
-            before = Case.objects.filter(dedupe_key=f"{result.acquirer}:unknown_refund:{said.reference}").exists()
+        if said.our_id not in known.given_back:  # by a case
+            key = f"{result.acquirer}:unknown_refund:{said.reference}"[:400]
+            before = Case.objects.filter(dedupe_key=key).exists()
             case = unknown_refund(result.acquirer, said, line.payment_reference, at=at, day=result.day)
             result.opened += [case] if case and not before else []
             result.seen |= {case.dedupe_key} if case else set()
@@ -171,19 +187,15 @@ def _differ(result: Result, said: Outcome, ours: Any, booked: Any, *, at: dateti
     _note(result, Kind.STATE_DIFFERS, said, rows, booked, sentence, at=at)
 
 
-def _missing_there(result: Result, listed: set[str], *, at: datetime) -> None:
+def _missing_there(result: Result, left: dict[str, Any], *, at: datetime) -> None:
     """Our operations of the day that the statements of the days around it do not list, nor the acquirer knows."""
-    since = datetime.combine(result.day, time(), UTC)
-    window = {"status": "succeeded", "settled_at__gte": since, "settled_at__lt": since + timedelta(days=1)}
-    made: list[Any] = [*Payment.objects.filter(acquirer=result.acquirer, **window)]
-    made += Refund.objects.filter(payment__acquirer=result.acquirer, **window).select_related("payment")
-    left = [row for row in made if not {str(row.pk), _theirs(row)} & listed]
     backend = calls.acquirer(result.acquirer)
     for day in (result.day - timedelta(days=1), result.day + timedelta(days=1)):
         if left and day <= at.astimezone(UTC).date():
-            around = {each for line in backend.statement(day) for each in (line.outcome.our_id, line.outcome.reference)}
-            left = [row for row in left if not {str(row.pk), _theirs(row)} & around]
-    for row in left:
+            for lines in statements.chunks(backend.statement(day)):
+                around = statements.names(lines)
+                left = {pk: row for pk, row in left.items() if not {pk, _theirs(row)} & around}
+    for row in left.values():
         said = backend.fetch(Subject(row.noun), str(row.pk), _theirs(row))
         if said.absent or said.status not in (Status.SUCCEEDED, Status.UNKNOWN):
             rows = {"payment": row} if isinstance(row, Payment) else {"payment": row.payment, "refund": row}
@@ -250,23 +262,5 @@ def _open(key: str, kind: Kind, *, theirs: Any, at: datetime, ours: Any = None, 
     return case, new
 
 
-def _payment(acquirer: str, said: Outcome) -> Payment | None:
-    ours = Payment.objects.filter(acquirer=acquirer)
-    return ours.filter(pk=_uuid(said.our_id)).first() or ours.filter(acquirer_payment_id=said.reference or "-").first()
-
-
 def _theirs(row: Any) -> str:
     return str(row.acquirer_payment_id if isinstance(row, Payment) else row.acquirer_refund_id)
-
-
-def _batches(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
-    each = iter(lines)
-    while batch := list(islice(each, BATCH)):
-        yield batch
-
-
-def _uuid(text: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return uuid.UUID(int=0)  # nobody's

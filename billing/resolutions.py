@@ -19,7 +19,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     Kind.UNKNOWN_REFUND: ("record", "book", "dismiss"),
     Kind.CHARGEBACK: ("loss", "won"),
     Kind.MISSING_THERE: ("ask", "dismiss"),
-    Kind.AMOUNT_DIFFERS: ("book", "dismiss"),
+    Kind.AMOUNT_DIFFERS: ("book", "give_back", "dismiss"),
     Kind.STATE_DIFFERS: ("ask", "dismiss"),
 }
 
@@ -35,7 +35,7 @@ def resolve(
     case = Case.objects.select_related("payment", "refund").filter(pk=case_id).first()
     if case is None:
         raise NotFound("There is no such case.", "case_not_found")
-    if how not in WAYS[case.kind]:
+    if how not in WAYS[case.kind] or (how == "give_back" and not can_give_back(case)):
         raise Invalid("That is no way to resolve a case of this kind.", "bad_resolution")
     if case.status != Case.Status.OPEN:
         raise Conflict("This case is resolved already.", "case_resolved")
@@ -51,7 +51,8 @@ def resolve(
             _book(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
         elif how == "give_back":
-            _post(case, ":back", case.their_money * -1, at=at)
+            _post(case, ":back", (case.their_money - case.our_money) * -1, at=at)
+            _give_up(case, actor=actor, reason=reason, at=at)
         elif how in ("loss", "won"):
             _end_dispute(case, how, at=at)
         elif how == "record":
@@ -59,6 +60,11 @@ def resolve(
         case.resolved_by_id = resolved_by
         reconciliation.close(case, how, actor=actor, reason=reason, at=at)
     return case
+
+
+def can_give_back(case: Case) -> bool:
+    """Whether a payment brought more than is booked here, so that there is something to return."""
+    return "give_back" in WAYS[case.kind] and case.refund_id is None and case.theirs > case.ours
 
 
 def _lock(case_id: uuid.UUID) -> Case:
@@ -100,6 +106,10 @@ def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
 def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
     if how == "won":
         _post(case, ":won", case.their_money, at=at)
+        payment = refunds.lock_payment(case.payment.pk) if case.payment else None
+        if payment is not None:  # what the bank has returned can be given back again
+            payment.charged_back = max(payment.charged_back - case.theirs, 0)
+            payment.save(update_fields=["charged_back", "updated_at"])
         return
     ledger.post(
         f"case:{case.pk}:loss",
@@ -142,7 +152,7 @@ def _give_back(case: Case, *, at: datetime) -> None:
         our_id=str(case.pk),  # the key: asked twice, it is one refund
         payment_our_id="",
         payment_reference=case.reference,
-        amount=case.their_money,
+        amount=case.their_money - case.our_money,
         reason="Nobody owed this payment",
     )
     said = calls.acquirer(case.acquirer).refund(order)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, transaction
+from moneyed import Money
 
 from acquiring.types import Card, Decline, Outcome, Status
-from billing import events, invoices, ledger, money, outcomes, refunds, sweeps, wake
+from billing import events, invoices, ledger, mismatches, money, outcomes, refunds, sweeps, wake
 from billing.models import Invoice, Payment, PaymentMethod
 from billing.models.fields import digest
 
@@ -34,21 +36,23 @@ NOTED = (
 )
 
 
-def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -> Payment:
+def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, sure: bool = False) -> Payment:
     """Writes down what the acquirer said of a payment. The second time changes nothing.
 
     A figure or an id that is not ours parks the payment with the reason and changes nothing else. A capture that
     nobody owed is booked to suspense and refunded by itself.
+
+    `sure`: the acquirer was asked about this very capture, so another id than ours is believed. The first capture of
+    an order is its payment; each further one is a payment of its own, goes back, and is returned here.
     """
     outcome = outcomes.kept(outcome)
     with transaction.atomic():
         payment = refunds.lock_payment(payment_id)
         if payment.status == Payment.Status.SUCCEEDED:
-            again = _taken_again(payment, outcome)
-            return _park(payment, again, actor=actor, at=at) if again else payment
+            return _taken_again(payment, outcome, sure, actor=actor, at=at)
         if outcome.decline == Decline.NOT_SENT and payment.acquirer_payment_id:
             outcome = Outcome.unknown(outcome.message)  # another try has arrived meanwhile
-        odd = _odd(payment, outcome)
+        odd = mismatches.odd(payment, outcome, sure)
         if odd:
             return _park(payment, odd, actor=actor, at=at)
         _note(payment, outcome, at)
@@ -118,7 +122,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     )
     ledger.post(
         f"payment:{payment.pk}",
-        debit=ledger.cash(payment.acquirer, payment.currency),
+        debit=ledger.source(payment),
         credit=ledger.suspense(payment.currency) if payment.surplus else invoice.account,
         amount=payment.captured_money,
         description=f"Payment of invoice {invoice.number}",
@@ -197,37 +201,48 @@ def told(payment: Payment) -> dict[str, str]:
     }
 
 
-def _taken_again(payment: Payment, outcome: Outcome) -> str:
-    """Why a human must look at news of a payment that was made: the same order was paid twice."""
-    ours = payment.acquirer_payment_id
-    if outcome.status not in (Status.SUCCEEDED, Status.AUTHORIZED) or not ours or outcome.reference in ("", ours):
-        return ""
-    return f"This payment was made as {ours}, and the acquirer took money again as {outcome.reference}: give it back."
+def _taken_again(payment: Payment, outcome: Outcome, sure: bool, *, actor: str, at: datetime) -> Payment:
+    """News of a payment that was made. Money taken again for the same order is a payment of its own, and goes back."""
+    ours, theirs = payment.acquirer_payment_id, outcome.reference
+    if outcome.status not in (Status.SUCCEEDED, Status.AUTHORIZED) or not ours or theirs in ("", ours):
+        return payment
+    known = Payment.objects.filter(acquirer=payment.acquirer, acquirer_payment_id=theirs).first()
+    if known:
+        return known
+    why = f"This payment was made as {ours}, and the acquirer took money again as {theirs}"
+    taken = outcome.amount if outcome.amount is not None else payment.captured_money
+    bookable = taken.currency.code == payment.currency and taken.amount > 0 and outcome.our_id == str(payment.pk)
+    if not sure or not bookable or outcome.status == Status.AUTHORIZED:
+        return _park(payment, f"{why}: give it back.", actor=actor, at=at)
+    again = _again(payment, replace(outcome, amount=taken), taken, actor=actor, at=at)
+    _park(payment, f"{why}. It is given back by itself: {money.spoken(taken)}.", actor=actor, at=at)
+    return again
 
 
-def _odd(payment: Payment, outcome: Outcome) -> str:
-    """Why this cannot be the answer to our order, in words; empty when it can."""
-    if outcome.our_id and outcome.our_id != str(payment.pk):
-        return f"The acquirer answers for another order, {outcome.our_id}."
-    if outcome.reference and payment.acquirer_payment_id not in ("", outcome.reference):
-        return f"The acquirer speaks of payment {outcome.reference}, ours is {payment.acquirer_payment_id}."
-    if outcome.reference and not payment.acquirer_payment_id and _is_another_s(payment, outcome.reference):
-        return f"The acquirer speaks of payment {outcome.reference}, which is another one of ours."
-    if outcome.absent and payment.acquirer_payment_id:
-        return f"The acquirer gave this payment the id {payment.acquirer_payment_id}, and now does not know it."
-    moved = outcome.status in (Status.SUCCEEDED, Status.AUTHORIZED)
-    if moved and outcome.amount is not None and outcome.amount != payment.money:
-        return f"The acquirer took {money.spoken(outcome.amount)}, we asked for {money.spoken(payment.money)}."
-    return ""
-
-
-def _is_another_s(payment: Payment, reference: str) -> bool:
-    others = Payment.objects.filter(acquirer=payment.acquirer, acquirer_payment_id=reference)
-    return others.exclude(pk=payment.pk).exists()
+def _again(payment: Payment, outcome: Outcome, taken: Money, *, actor: str, at: datetime) -> Payment:
+    """Books the second capture of a payment's order, and promises it back."""
+    again = Payment.objects.create(
+        invoice=payment.invoice,
+        user_id=payment.user_id,
+        amount=money.to_minor(taken),
+        currency=payment.currency,
+        surplus=True,
+        again_of=payment.again_of or payment,
+        acquirer=payment.acquirer,
+        created_at=at,
+    )
+    reason = f"The order of payment {payment.pk} was captured again"
+    data = told(again)
+    events.emit("payment.created", again, actor=actor, at=at, reason=reason, to_state=again.status, data=data)
+    _note(again, outcome, at)
+    _settle(again, outcome, actor=actor, at=at)
+    return again
 
 
 def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     """Keeps what the answer tells besides the state, and says when to ask again."""
+    if outcome.status == Status.SUCCEEDED:
+        payment.acquirer_payment_id = outcome.reference or payment.acquirer_payment_id  # what was captured
     payment.acquirer_payment_id = payment.acquirer_payment_id or outcome.reference
     payment.redirect_url = outcome.redirect_url or payment.redirect_url
     if outcome.card:

@@ -116,8 +116,10 @@ STAFF_ROLES = {
         "billing.refund_payment",
         "billing.capture_payment",
         "billing.void_invoice",
+        "billing.close_wallet",
         "billing.retry_parked",
         "billing.resolve_case",
+        "billing.release_halt",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.change_plan",
@@ -254,6 +256,15 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
+# The most that may be put into a wallet at once, in whole units by currency ("" is any other).
+TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}
+# A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
+# (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
+SWEEP_GUARD = {
+    "factor": env.int("SWEEP_GUARD_FACTOR", default=3),
+    "least": env.int("SWEEP_GUARD_LEAST", default=50),
+    "least_amounts": {"RUB": 250_000, "KZT": 1_500_000, "JPY": 500_000, "": 3_000},
+}
 
 # A renewal that was declined is tried again so many hours after the end of the term, while the plan's grace lasts.
 DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_HOURS", default=["24", "48"])]

@@ -53,10 +53,23 @@ class ReasonForm(forms.Form):
 
 
 class SendAgain:
-    """The one thing that is done to a mail."""
+    """A parked mail is handed over again."""
 
     slug, label, confirm, danger = "again", "Send again…", "Send the mail", False
     permission = "billing.retry_parked"
+    what = "The mail is handed over again. If it did go out before, they get it twice."
+
+
+class DealtWith:
+    """A parked mail needs nobody any more."""
+
+    slug, label, confirm, danger = "dealt-with", "Dealt with…", "", False
+    permission = "billing.resolve_case"
+    what = "It leaves the list of what needs a human, and your reason is kept. The mail is not sent."
+
+
+Deed = type[SendAgain] | type[DealtWith]
+DEEDS: tuple[Deed, ...] = (SendAgain, DealtWith)
 
 
 @admin.register(Message)
@@ -133,21 +146,28 @@ class MessageAdmin(StockAdmin):
         return self.get_queryset(request).select_related("event__user").filter(status=Message.Status.PARKED), "error"
 
     def buttons(self, request: HttpRequest, row: Message) -> list[tuple[Any, str]]:
-        if row.status != Message.Status.PARKED or not request.user.has_perm(SendAgain.permission):
+        if row.status != Message.Status.PARKED:
             return []
-        return [(SendAgain, reverse("admin:notifications_message_again", args=[row.pk]))]
+        return [
+            (deed, reverse(f"admin:notifications_message_{deed.slug}", args=[row.pk]))
+            for deed in DEEDS
+            if request.user.has_perm(deed.permission)
+        ]
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.send_again)
-        return [path("<path:object_id>/again/", view, name="notifications_message_again"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.deed_view)
+        return [
+            path(f"<path:object_id>/{deed.slug}/", view, {"deed": deed}, name=f"notifications_message_{deed.slug}")
+            for deed in DEEDS
+        ] + super().get_urls()
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         context["deeds"] = self.buttons(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def send_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """GET says what will happen and asks why; POST sends."""
-        if not (self.has_view_permission(request) and request.user.has_perm(SendAgain.permission)):
+    def deed_view(self, request: HttpRequest, object_id: str, deed: Deed) -> HttpResponse:
+        """GET says what will happen and asks why; POST does it."""
+        if not (self.has_view_permission(request) and request.user.has_perm(deed.permission)):
             raise PermissionDenied
         row = self.get_object(request, unquote(object_id))
         if row is None:
@@ -158,23 +178,28 @@ class MessageAdmin(StockAdmin):
             return HttpResponseRedirect(page)
         form = ReasonForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
-            return self._ask(request, form, row, page)
+            return self._ask(request, deed, form, row, page)
+        reason = form.cleaned_data["reason"]
+        self.log_change(request, row, f"{deed.label.rstrip('…')}: {reason}")
+        if deed is DealtWith:
+            mailings.dismiss(row.pk, by=f"user:{request.user.pk}", reason=reason)
+            messages.success(request, "It is off the list; the reason is kept.")
+            return HttpResponseRedirect(page)
         after = mailings.retry(row.pk, at=timezone.now())
-        self.log_change(request, row, f"Send again: {form.cleaned_data['reason']}")
         if after.status == Message.Status.SENT:
             messages.success(request, f"Sent to {after.recipient}.")
         else:
             messages.warning(request, f"Not sent yet: {after.error} It is tried again by itself.")
         return HttpResponseRedirect(page)
 
-    def _ask(self, request: HttpRequest, form: ReasonForm, row: Message, page: str) -> HttpResponse:
+    def _ask(self, request: HttpRequest, deed: Deed, form: ReasonForm, row: Message, page: str) -> HttpResponse:
         facts = [
             ("To", row.recipient),
             ("Subject", row.subject),
             ("Parked because", row.error),
-            ("What happens", "The mail is handed over again. If it did go out before, they get it twice."),
+            ("What happens", deed.what),
         ]
-        context = {"title": "Send again", "opts": self.opts, "deed": SendAgain, "form": form, "facts": facts}
+        context = {"title": deed.label.rstrip("…"), "opts": self.opts, "deed": deed, "form": form, "facts": facts}
         context |= {**self.admin_site.each_context(request), "row": row, "back": page}
         return TemplateResponse(request, "admin/boxoffice/deed.html", context)
 

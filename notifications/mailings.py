@@ -97,6 +97,17 @@ def retry(message_id: uuid.UUID, *, at: datetime) -> Message:
     return send(message_id, at=at) if taken else Message.objects.get(pk=message_id)
 
 
+def dismiss(message_id: uuid.UUID, *, by: str, reason: str) -> Message:
+    """A parked mail was dealt with by hand and is never sent; any other stays as it is."""
+    with transaction.atomic():
+        message = Message.objects.select_for_update().get(pk=message_id)
+        if message.status == Message.Status.PARKED:
+            message.status = Message.Status.DISMISSED
+            message.error = f"Dealt with by {by}: {reason}. It was parked because: {message.error}"
+            message.save(update_fields=["status", "error"])
+    return message
+
+
 def _hand_over(message: Message, at: datetime) -> None:
     mail = EmailMessage(
         message.subject,

@@ -14,6 +14,7 @@ class Message(models.Model):
         SENDING = "sending", "Being sent"
         SENT = "sent", "Sent"
         PARKED = "parked", "Parked"
+        DISMISSED = "dealt", "Dealt with by hand"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     event = models.ForeignKey("billing.Event", on_delete=models.PROTECT, related_name="+")
@@ -31,6 +32,7 @@ class Message(models.Model):
         constraints = (models.UniqueConstraint(fields=["event", "recipient"], name="message_once"),)
         indexes = (
             models.Index(fields=["next_attempt_at"], condition=Q(status__in=["due", "sending"]), name="message_due"),
+            models.Index(fields=["id"], condition=Q(status="parked"), name="message_parked"),
             models.Index(fields=["recipient", "-created_at"], name="message_recipient"),
         )
 

@@ -97,13 +97,13 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
     """The customer pays the next term on the acquirer's page, also with a card that is saved there for later ones.
 
     Possible from the reminder on, and in the days of grace. A second call finds the payment under way. `save_card` is
-    the consent to renew by that card. Raises NotFound; Conflict `not_payable_now`,
+    the consent to renew by that card. Raises NotFound; Conflict `not_pending`,
     `invoice_paid`, `invoice_closed`.
     """
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
         if not may_pay(subscription, at=at):
-            raise Conflict("The next term of this subscription cannot be paid now.", "not_payable_now")
+            raise Conflict("The next term of this subscription cannot be paid now.", "not_pending")
         period = terms.waiting(subscription) or renewals.bill([subscription], actor=actor, at=at)[0]
         if order.save_card and not subscription.auto_renew:
             subscription.auto_renew, subscription.renewal_consent_at = True, at

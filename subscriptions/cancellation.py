@@ -201,7 +201,7 @@ def _share(subscription: Subscription, period: Period, at: datetime) -> Share:
     term = pricing.Term(
         policy=period.refund_policy,
         paid=payment.captured_money,
-        refunded=payment.refunded_money,
+        refunded=payment.captured_money - payment.refundable,  # by us, or taken back by the customer's bank
         months=period.months,
         starts_at=period.starts_at,
         ends_at=period.ends_at,

@@ -10,20 +10,12 @@ from subscriptions import lifecycle, renewals
 @events.on("invoice.paid")
 def activate_what_was_paid(event: Event) -> None:
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
-
-
-@events.on("invoice.paid")
-def extend_what_was_paid(event: Event) -> None:
     renewals.extend(event.subject_id, actor="system", at=event.at)
 
 
 @events.on("invoice.voided")
 def abandon_what_was_not_paid(event: Event) -> None:
     lifecycle.abandon(event.subject_id, actor="system", at=event.at, reason=event.reason)
-
-
-@events.on("invoice.voided", "invoice.written_off")
-def close_the_term_that_was_not_paid(event: Event) -> None:
     renewals.closed(event.subject_id, at=event.at)
 
 

@@ -135,7 +135,11 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             actor=actor,
             at=at,
             save=["anchor_at", "valid_till", "access_until", "method", *terms.AHEAD],
-            data={"plan": subscription.plan.name, "valid_till": subscription.valid_till},
+            data={
+                "plan": subscription.plan.name,
+                "valid_till": subscription.valid_till,
+                "grace_days": subscription.plan.grace_days,  # as promised, whatever the plan says later
+            },
         )
 
 
@@ -248,9 +252,8 @@ def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(past_due_id))
     subscription.auto_renew, subscription.next_action_at, subscription.next_charge_at = False, None, None
     changed = ["auto_renew", "next_action_at", "next_charge_at"]
-    events.change(
-        subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=_replaced(subscription)
-    )
+    data = terms.told(subscription) | {"replaced": True}
+    events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=data)
 
 
 def _agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:

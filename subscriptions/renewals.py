@@ -11,9 +11,10 @@ from functools import partial
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Max
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from moneyed import Money
 
-from billing import events, invoices, ledger, payments, sweeps
+from billing import events, guard, invoices, ledger, money, payments, sweeps
 from billing.errors import Refused
 from billing.models import Invoice, Payment
 from subscriptions import dunning, lifecycle, offers, terms
@@ -29,6 +30,11 @@ def renew_due(*, at: datetime, limit: int = 500) -> int:
 
     Claiming and billing are one transaction for all of them; the charges follow, many at once, each settled alone.
     """
+    try:
+        _permit(at)
+    except guard.Stopped as stopped:
+        log.error("renewals stopped: %s", stopped.detail)
+        return 0
     with transaction.atomic(durable=True):
         rows = list(
             Subscription.objects.filter(next_charge_at__lte=at)
@@ -204,6 +210,30 @@ def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:
             reason=step.stop,
             data=terms.told(subscription) | {"why": step.stop},
         )
+
+
+def _permit(at: datetime) -> None:
+    """Asks the guard about all that is due. Raises guard.Stopped."""
+    due = Subscription.objects.filter(next_charge_at__lte=at)
+    people, amounts = _sums(due)
+    if people:
+        guard.permit("renewals", people=people, amounts=amounts, forecast=lambda: _forecast(at), at=at)
+
+
+def _forecast(at: datetime) -> guard.Forecast:
+    """What the terms themselves say is due, whatever the sweep's own column says."""
+    hours = ExpressionWrapper(F("plan__renewal_lead_hours") * timedelta(hours=1), DurationField())
+    ending = Subscription.objects.filter(
+        auto_renew=True, status__in=terms.RUNNING, access_until__gt=at - timedelta(days=1)
+    ).annotate(charge_from=F("valid_till") - hours - settings.DUNNING_LAST_CALL)
+    return guard.Forecast(*_sums(ending.filter(charge_from__lte=at)))
+
+
+def _sums(rows: QuerySet[Subscription]) -> tuple[int, tuple[Money, ...]]:
+    """How many people, and what their terms cost, by currency."""
+    found = rows.order_by().values_list("price__currency").annotate(Count("pk"), Sum("price__amount"))
+    counted = [(people, money.from_minor(int(amount), currency)) for currency, people, amount in found]
+    return sum(people for people, _ in counted), tuple(amount for _, amount in counted)
 
 
 def _each_at_once(due: list[uuid.UUID], verb: Callable[[uuid.UUID], object]) -> None:

@@ -13,7 +13,7 @@ import itertools
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from threading import RLock
@@ -28,7 +28,6 @@ from acquiring.types import (
     Capabilities,
     Card,
     Charge,
-    Decline,
     Notice,
     Outcome,
     RefundOrder,
@@ -38,13 +37,12 @@ from acquiring.types import (
     Subject,
 )
 from billing import money
+from tests.fake_operations import CARD, FINAL, Operation, told, wire
 
 NAME = "fake"
 SECRET = "fake-callback-secret"
 SIGNATURE = "x-fake-signature"
-CARD = Card(token="tok_fake_4242", mask="•••• 4242", brand="Visa", exp_month=12, exp_year=2030)
 SETTING = {NAME: {"backend": "tests.fake_acquirer.FakeAcquirer"}}
-FINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
 class Fault(Enum):
@@ -70,20 +68,6 @@ class Call:
     method: str
     our_id: str
     order: Order
-
-
-@dataclass(slots=True)
-class Operation:
-    """The truth about one charge or refund."""
-
-    subject: Subject
-    our_id: str
-    reference: str
-    amount: Money | None
-    status: Status
-    card: Card | None = None
-    payment_our_id: str = ""
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class FakeAcquirer:
@@ -123,7 +107,16 @@ class FakeAcquirer:
         with self._lock:
             operation = self.operations[subject, str(our_id)]
             operation.status, operation.at = status, datetime.now(UTC)
-            return _told(operation)
+            return told(operation)
+
+    def pay_again(self, our_id: UUID | str) -> Outcome:
+        """Misbehaves: takes the money of an order once more, under another reference."""
+        with self._lock:
+            first = self.operations[Subject.PAYMENT, str(our_id)]
+            again = replace(first, reference=f"pay_{next(self._numbers)}", status=Status.SUCCEEDED)
+            again.at = datetime.now(UTC)
+            self.operations[Subject.PAYMENT, again.reference] = again
+            return told(again)
 
     def forget(self, our_id: UUID | str) -> None:
         """The acquirer loses an operation: `fetch` no longer knows it."""
@@ -154,7 +147,7 @@ class FakeAcquirer:
         operation = self.operations.get((subject, str(our_id)))
         body = {"event": event or f"evt_{next(self._numbers)}", "subject": subject.value, "our_id": str(our_id)}
         if operation:
-            body |= _wire(operation)
+            body |= wire(operation)
         return self.sign(json.dumps(body | changes).encode())
 
     def sign(self, body: bytes) -> dict[str, Any]:
@@ -180,13 +173,12 @@ class FakeAcquirer:
         return self._act("refund", order, lambda: self._refund(order))
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
-        return self._act("fetch", our_id, lambda: self._truth(subject, our_id))
+        return self._act("fetch", our_id or reference, lambda: self._truth(subject, our_id or reference, reference))
 
     def statement(self, day: date) -> Iterator[StatementLine]:
         for each in list(self.operations.values()):
             if each.status == Status.SUCCEEDED and each.at.date() == day:
-                payment = self.operations.get((Subject.PAYMENT, each.payment_our_id))
-                yield StatementLine(each.subject, _told(each), payment.reference if payment else "")
+                yield StatementLine(each.subject, told(each), each.of)
 
     def parse(self, kind: str, headers: Mapping[str, str], body: bytes) -> Notice:
         if not hmac.compare_digest(self._signature(body).encode(), headers.get(SIGNATURE, "").encode()):
@@ -195,7 +187,7 @@ class FakeAcquirer:
             data = json.loads(body)
             amount = money.from_minor(data["amount"], data["currency"]) if data.get("amount") is not None else None
             subject, status = Subject(data["subject"]), Status(data["status"])
-            outcome = _told(Operation(subject, data["our_id"], data.get("reference", ""), amount, status, CARD))
+            outcome = told(Operation(subject, data["our_id"], data.get("reference", ""), amount, status, CARD))
             return Notice(data["event"], subject, kind or "notice", outcome, self.trusted)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadCallback(f"signed, but cannot be read: {error!r}") from error
@@ -232,7 +224,7 @@ class FakeAcquirer:
         if key not in self.operations:
             card = CARD if status == Status.SUCCEEDED else None
             self.operations[key] = Operation(*key, f"pay_{next(self._numbers)}", charge.amount, status, card)
-        return _told(self.operations[key])
+        return told(self.operations[key])
 
     def _capture(self, our_id: str) -> Outcome:
         operation = self.operations.get((Subject.PAYMENT, our_id))
@@ -240,9 +232,13 @@ class FakeAcquirer:
             operation.status = Status.SUCCEEDED
         return self._truth(Subject.PAYMENT, our_id)
 
-    def _truth(self, subject: Subject, our_id: str) -> Outcome:
-        operation = self.operations.get((subject, our_id))
-        return _told(operation) if operation else Outcome.not_found()
+    def _truth(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+        operation = self._named(subject, reference) or self.operations.get((subject, our_id))
+        return told(operation) if operation else Outcome.not_found()
+
+    def _named(self, subject: Subject, reference: str) -> Operation | None:
+        named = (each for each in self.operations.values() if each.subject == subject and each.reference == reference)
+        return next(named, None) if reference else None
 
     def _void(self, our_id: str) -> Outcome:
         key = (Subject.PAYMENT, our_id)
@@ -250,19 +246,25 @@ class FakeAcquirer:
         operation = self.operations.setdefault(key, Operation(*key, "", None, Status.CANCELLED))
         if operation.status not in FINAL:
             operation.status = Status.CANCELLED
-        return _told(operation)
+        return told(operation)
 
     def _refund(self, order: RefundOrder) -> Outcome:
         key = (Subject.REFUND, order.our_id)
         if key not in self.operations:
-            taken = self.took(order.payment_our_id)
-            spent = sum(self.returned(order.payment_our_id), start=order.amount * 0)
-            good = taken is not None and order.amount + spent <= taken
-            status = Status.SUCCEEDED if good else Status.FAILED
+            paid = self._named(Subject.PAYMENT, order.payment_reference)
+            paid = paid or self.operations.get((Subject.PAYMENT, order.payment_our_id))
+            made = [each for each in self.operations.values() if each.status == Status.SUCCEEDED and each.amount]
+            spent = sum((each.amount for each in made if paid and each.of == paid.reference), start=order.amount * 0)
+            good = paid and paid.status == Status.SUCCEEDED and paid.amount and order.amount + spent <= paid.amount
             self.operations[key] = Operation(
-                *key, f"ref_{next(self._numbers)}", order.amount, status, payment_our_id=order.payment_our_id
+                *key,
+                f"ref_{next(self._numbers)}",
+                order.amount,
+                Status.SUCCEEDED if good else Status.FAILED,
+                payment_our_id=order.payment_our_id or (paid.our_id if paid else ""),
+                of=paid.reference if paid else "",
             )
-        return _told(self.operations[key])
+        return told(self.operations[key])
 
 
 def installed() -> FakeAcquirer:
@@ -270,29 +272,3 @@ def installed() -> FakeAcquirer:
     backend = registry.get(NAME)
     assert isinstance(backend, FakeAcquirer)
     return backend
-
-
-def _wire(operation: Operation) -> dict[str, Any]:
-    return {
-        "reference": operation.reference,
-        "status": operation.status.value,
-        "amount": money.to_minor(operation.amount) if operation.amount else None,
-        "currency": operation.amount.currency.code if operation.amount else None,
-    }
-
-
-def _told(operation: Operation) -> Outcome:
-    outcome = Outcome(
-        operation.status,
-        reference=operation.reference,
-        our_id=operation.our_id,
-        amount=operation.amount,
-        card=operation.card,
-        occurred_at=operation.at if operation.status in FINAL else None,
-        raw=_wire(operation),
-    )
-    if operation.status == Status.FAILED:
-        return replace(outcome, decline=Decline.ANOTHER_CARD, code="insufficient_funds", message="Not enough money.")
-    if operation.status == Status.PENDING and operation.subject == Subject.PAYMENT:
-        return replace(outcome, redirect_url=f"https://bank.example/pay/{operation.reference}")
-    return outcome

@@ -52,9 +52,18 @@ class Visitor:
         """A refund behind the shop's back, `amount` in minor units. Returns the refund object."""
         return self._control("POST", f"payments/{payment_id}/refund", json={"amount": amount})
 
-    def charge_back(self, payment_id: str) -> dict[str, Any]:
-        """A dispute: what is left of the payment is taken back. Returns the payment object."""
-        return self._control("POST", f"payments/{payment_id}/chargeback")
+    def charge_back(self, payment_id: str, amount: int | None = None) -> dict[str, Any]:
+        """A dispute: `amount` (minor units) more, or what is left, is taken back. Returns the payment object."""
+        more = {"json": {"amount": amount}} if amount else {}
+        return self._control("POST", f"payments/{payment_id}/chargeback", **more)
+
+    def capture_in_cabinet(self, payment_id: str, amount: int) -> dict[str, Any]:
+        """A hold taken behind the shop's back, in full or less. Returns the payment object."""
+        return self._control("POST", f"payments/{payment_id}/capture", json={"amount": amount})
+
+    def capture_again(self, payment_id: str) -> dict[str, Any]:
+        """The money of a paid order is taken once more. Returns the second payment object."""
+        return self._control("POST", f"payments/{payment_id}/again")
 
     def _control(self, method: str, path: str, **parts: Any) -> Any:
         answer = self.http.request(method, f"{self.url}/control/{path}", timeout=10, **parts)

@@ -23,7 +23,7 @@ _TABLES: dict[type[Any], str] = {
 }
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
-    seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, order_id TEXT UNIQUE NOT NULL,
+    seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0), currency TEXT NOT NULL, description TEXT NOT NULL,
     customer TEXT NOT NULL, email TEXT NOT NULL, return_url TEXT NOT NULL, callback_url TEXT NOT NULL,
     save_card INTEGER NOT NULL, capture INTEGER NOT NULL, expires_at TEXT NOT NULL, origin TEXT NOT NULL,
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS payments (
     charged_back INTEGER NOT NULL, decline_code TEXT NOT NULL, challenge_tries INTEGER NOT NULL,
     card TEXT NOT NULL, token TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS payments_order ON payments (order_id);
 CREATE INDEX IF NOT EXISTS payments_to_expire ON payments (expires_at) WHERE status IN ('created', 'awaiting_3ds');
 CREATE TABLE IF NOT EXISTS refunds (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL, payment_id TEXT NOT NULL,
@@ -64,6 +65,10 @@ CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
 );
 """
+# Books of before an order could be captured twice.
+_ONE_PAYMENT_PER_ORDER = "name = 'payments' AND sql LIKE '%order_id TEXT UNIQUE%'"
+_SET_ASIDE = "ALTER TABLE payments RENAME TO payments_before; DROP INDEX IF EXISTS payments_to_expire;"
+_TAKE_OVER = "INSERT INTO payments SELECT * FROM payments_before; DROP TABLE payments_before;"
 _BOOLEANS = frozenset({"save_card", "capture", "held", "forged"})
 
 
@@ -77,7 +82,8 @@ class Books:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
+        old = self._db.execute(f"SELECT 1 FROM sqlite_master WHERE {_ONE_PAYMENT_PER_ORDER}").fetchone()
+        self._db.executescript(f"BEGIN; {_SET_ASIDE} {_SCHEMA} {_TAKE_OVER} COMMIT;" if old else _SCHEMA)
 
     def close(self) -> None:
         """Waits for the writer of the moment, then closes the file."""

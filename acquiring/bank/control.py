@@ -161,11 +161,7 @@ def reset() -> Page:
 @control.post("/control/payments/<payment_id>/refund")
 def cabinet_refund(payment_id: str) -> Response:
     """A refund made in the acquirer's cabinet, behind the shop's back: {"amount": minor units}."""
-    body = request.get_json(silent=True)
-    amount = body.get("amount") if isinstance(body, dict) else None
-    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 1:
-        raise Refusal(422, "invalid", "amount must be a whole number of minor units above 0")
-    bank = the_bank()
+    amount, bank = _amount(), the_bank()
     currency = bank.desk.get(payment_id).currency
     refund, _ = bank.returns.refund(payment_id, amount, currency, reason="made in the cabinet")
     return reply(201, refund.as_json())
@@ -173,6 +169,29 @@ def cabinet_refund(payment_id: str) -> Response:
 
 @control.post("/control/payments/<payment_id>/chargeback")
 def charge_back(payment_id: str) -> Response:
-    """The card's holder disputed the payment: what is left of it is taken back."""
+    """The card's holder disputed the payment: {"amount": minor units} of it, or all that is left, is taken back."""
     bank = the_bank()
-    return reply(201, bank.returns.charge_back(payment_id).as_json(bank.journal.public_url))
+    amount = _amount() if request.get_data() else None
+    return reply(201, bank.returns.charge_back(payment_id, amount).as_json(bank.journal.public_url))
+
+
+@control.post("/control/payments/<payment_id>/capture")
+def cabinet_capture(payment_id: str) -> Response:
+    """A hold taken in the acquirer's cabinet, in full or less: {"amount": minor units}."""
+    bank = the_bank()
+    return reply(201, bank.desk.capture(payment_id, _amount()).as_json(bank.journal.public_url))
+
+
+@control.post("/control/payments/<payment_id>/again")
+def capture_again(payment_id: str) -> Response:
+    """Takes the money of a paid order once more, under another id, as a bank must not."""
+    bank = the_bank()
+    return reply(201, bank.desk.capture_again(payment_id).as_json(bank.journal.public_url))
+
+
+def _amount() -> int:
+    body = request.get_json(silent=True)
+    amount = body.get("amount") if isinstance(body, dict) else None
+    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 1:
+        raise Refusal(422, "invalid", "amount must be a whole number of minor units above 0")
+    return amount

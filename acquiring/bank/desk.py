@@ -68,20 +68,28 @@ class Desk:
     def void_order(self, order_id: str) -> Payment:
         """As `void`, by the merchant's id. One never seen gets a tombstone: it will be refused when it comes."""
         with self._books.transaction():
-            payment = self._books.first(Payment, "order_id = ?", order_id)
+            payment = self._books.first(Payment, "order_id = ? ORDER BY seq", order_id)
             if payment is not None:
                 return self.void(payment.id)
             tombstone = replace(self._payment(Order(order_id, 0, ""), "tombstone"), status="voided")
             self._books.add(tombstone)
             return tombstone
 
+    def capture_again(self, payment_id: str) -> Payment:
+        """Misbehaves: takes the money of a paid order once more, as another payment. Raises Refusal (404, 409)."""
+        with self._books.transaction():
+            payment = self.get(payment_id)
+            if payment.status != "succeeded":
+                raise Refusal(409, "not_captured", f"the payment is {payment.status}")
+            return self._again(payment)
+
     def get(self, payment_id: str) -> Payment:
         """The payment with our id. Raises Refusal (404)."""
         return self._up_to_date(self._books.first(Payment, "id = ?", payment_id))
 
     def by_order(self, order_id: str) -> Payment:
-        """The payment with the merchant's id. Raises Refusal (404)."""
-        return self._up_to_date(self._books.first(Payment, "order_id = ?", order_id))
+        """The (first) payment with the merchant's id. Raises Refusal (404)."""
+        return self._up_to_date(self._books.first(Payment, "order_id = ? ORDER BY seq", order_id))
 
     # --- What customers do on the page --------------------------------------------------------------------------
 
@@ -160,7 +168,19 @@ class Desk:
             amount = payment.captured if status == "succeeded" else payment.amount
             self._journal.record(payment, "charge", amount, status)
         self._journal.announce(f"payment.{status}", payment)
+        if status == "succeeded" and self._faults.take("captured_twice"):
+            self._again(payment)
         return payment
+
+    def _again(self, payment: Payment) -> Payment:
+        at, new_id = self._now(), self._journal.new_id("pay")
+        again = replace(
+            payment, id=new_id, refunded=0, charged_back=0, token="", created_at=at, updated_at=at, finished_at=at
+        )
+        self._books.add(again)
+        self._journal.record(again, "charge", again.captured, "succeeded")
+        self._journal.announce("payment.succeeded", again)
+        return again
 
     def _payment(self, order: Order, origin: str) -> Payment:
         at = self._now()
@@ -174,7 +194,7 @@ class Desk:
         )
 
     def _same_order(self, order: Order) -> Payment | None:
-        known = self._books.first(Payment, "order_id = ?", order.order_id)
+        known = self._books.first(Payment, "order_id = ? ORDER BY seq", order.order_id)
         if known is None:
             return None
         if known.origin == "tombstone":

@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "callback_delayed": ("seconds", "A callback is sent this much later."),
     "callback_reordered": ("", "A callback is held back until the next one was delivered, or for 3 seconds."),
     "callback_forged": ("", "A copy with other contents and a bad signature is sent first, then the true callback."),
+    "captured_twice": ("", "Money is taken a second time for the same order, as a payment with an id of its own."),
     "refund_pending": ("seconds", "A refund is pending and succeeds this much later."),
     "refund_declined": ("", "A refund is declined by the card's bank."),
 }

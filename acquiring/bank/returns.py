@@ -60,18 +60,24 @@ class Returns:
                 if again.status == "pending":
                     self._settle(again, "succeeded")
 
-    def charge_back(self, payment_id: str) -> Payment:
-        """The card's bank takes back what is left of a payment; once. Raises Refusal (404, 422)."""
+    def charge_back(self, payment_id: str, amount: int | None = None) -> Payment:
+        """The card's bank takes back `amount` (minor units) more of a payment, or what is left; all of it once.
+
+        Raises Refusal (404, 422).
+        """
         with self._books.transaction():
             payment = self._captured(payment_id)
-            if payment.charged_back:
+            left = payment.captured - payment.charged_back - self._returned(payment_id)
+            if payment.charged_back and (amount is None or left <= 0):
                 return payment
-            left = payment.captured - self._returned(payment_id)
             if left <= 0:
                 raise Refusal(422, "nothing_left", "the payment was refunded in full")
-            payment = replace(payment, charged_back=left, updated_at=stamp(self._journal.now()))
+            if amount is not None and amount > left:
+                raise Refusal(422, "over_chargeback", "more than is left of the payment")
+            total = payment.charged_back + (left if amount is None else amount)
+            payment = replace(payment, charged_back=total, updated_at=stamp(self._journal.now()))
             self._books.save(payment)
-            self._journal.record(payment, "chargeback", left, "succeeded")
+            self._journal.record(payment, "chargeback", total, "succeeded")
             self._journal.announce("chargeback.created", payment)
             return payment
 

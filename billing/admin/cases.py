@@ -51,8 +51,12 @@ class Book(Way):
 class GiveBack(Way):
     slug, label, danger, confirm = "give_back", "Give the money back…", True, "Give the money back"
     what = (
-        "The money is booked to suspense, the acquirer returns it to the card that paid, and suspense is empty again."
+        "What is not booked here is booked to suspense, the acquirer returns it to the card that paid, and suspense is "
+        "empty again. A payment that still waits over another amount is given up."
     )
+
+    def applies(self, row: Case) -> bool:
+        return super().applies(row) and resolutions.can_give_back(row)
 
 
 class Record(Way):

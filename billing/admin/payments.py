@@ -164,8 +164,10 @@ class PaymentAdmin(WithDeeds):
         (None, {"fields": (
             telling.state_column(), "why_parked", telling.money_column("money", "Amount"),
             telling.money_column("captured_money", "Taken"), telling.money_column("refunded_money", "Went back"),
+            telling.money_column("charged_back_money", "Charged back", zero=telling.NOTHING),
             telling.money_column("refundable", "Can be given back"), "bought", telling.link_column("user", "Customer"),
-            telling.link_column("invoice", "Invoice"), "card", telling.link_column("method", "Saved card"), "on_top",
+            telling.link_column("invoice", "Invoice"), telling.link_column("again_of", "Second capture of"),
+            "card", telling.link_column("method", "Saved card"), "on_top",
         )}),
         ("At the acquirer", {"fields": (
             "acquirer", "acquirer_payment_id", "id", "refused", "checks",

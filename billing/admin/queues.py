@@ -109,7 +109,7 @@ class HandOverAgain(Deed):
 
 @admin.register(Delivery)
 class DeliveryAdmin(WithDeeds):
-    deeds = (HandOverAgain(),)
+    deeds = (HandOverAgain(), DealtWith())
     list_display = (
         "id", telling.link_column("event", "Event"), "handler", telling.state_column(), "attempts",
         telling.moment_column("next_attempt_at", "Next try"), telling.moment_column("done_at", "Done"),

@@ -73,6 +73,25 @@ INVOICE_JSON: dict[str, Any] = {
     "expires_at": "2026-11-20T18:02:11Z",
     "paid_at": None,
 }
+WALLET_JSON: dict[str, Any] = {
+    "balance": "500.00",
+    "currency": "RUB",
+    "wallets": [{"balance": "500.00", "currency": "RUB"}],
+}
+LINE_JSON: dict[str, Any] = {
+    "id": 4711,
+    "at": "2026-11-20T17:03:40Z",
+    "amount": "500.00",
+    "currency": "RUB",
+    "balance": "500.00",
+    "description": "Payment of invoice 1008",
+    "reference": f"payment:{PAYMENT}",
+}
+TOP_UP_JSON: dict[str, Any] = {
+    "invoice": INVOICE,
+    "payment": PAYMENT,
+    "confirmation_url": "https://bank.example/pay/pay_7Kd2",
+}
 
 
 def page(*rows: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ OWED = """
 SURPLUS = """
     SELECT payment.id AS payment, payment.captured, payment.refunded
       FROM billing_payment payment
-     WHERE payment.status = 'succeeded' AND payment.surplus AND payment.refunded < payment.captured
+     WHERE payment.status = 'succeeded' AND payment.surplus
+       AND payment.refunded + payment.charged_back < payment.captured
        AND NOT EXISTS (SELECT FROM billing_refund refund
                         WHERE refund.payment_id = payment.id AND refund.status = 'failed' AND refund.parked <> '')"""
 
@@ -36,6 +37,14 @@ REFUNDED = """
       LEFT JOIN (SELECT payment_id, sum(amount) AS sum FROM billing_refund WHERE status <> 'failed'
                   GROUP BY payment_id) made ON made.payment_id = payment.id
      WHERE payment.refunded <> coalesce(made.sum, 0) OR payment.refunded > payment.captured"""
+
+CHARGED_BACK = """
+    SELECT payment.id AS payment, payment.captured, payment.charged_back, coalesce(found.sum, 0) AS cases
+      FROM billing_payment payment
+      LEFT JOIN (SELECT payment_id, sum(theirs) AS sum FROM billing_case
+                  WHERE kind = 'chargeback' AND resolution <> 'won' GROUP BY payment_id) found
+             ON found.payment_id = payment.id
+     WHERE payment.charged_back <> least(payment.captured, coalesce(found.sum, 0))"""
 
 LINES = """
     SELECT invoice.id AS invoice, invoice.number, invoice.total, coalesce(line.sum, 0) AS lines
@@ -74,6 +83,7 @@ audit.register(
     Check("payment.owed", "No money without a paid invoice, but for surplus.", OWED),
     Check("payment.surplus_returned", "Money that nobody owed goes back.", SURPLUS),
     Check("payment.refunded", "A payment's refunds add up, to no more than was taken.", REFUNDED),
+    Check("payment.charged_back", "What was charged back of a payment is what its cases say.", CHARGED_BACK),
     Check("payment.one_per_invoice", "An invoice has one live or successful payment at most.", LIVE),
     Check("invoice.lines", "The lines of an invoice add up to its total.", LINES),
     Check("invoice.line", "Each line is quantity x price - discount.", LINE),
@@ -83,4 +93,5 @@ audit.register(
     audit.state_told("payment", "billing_payment"),
     audit.state_told("refund", "billing_refund"),
     audit.state_told("case", "billing_case"),
+    audit.state_told("halt", "billing_halt"),
 )

@@ -5,16 +5,20 @@ from billing.audit import Check
 
 audit.reads("billing_delivery", "billing_callback")
 
+# What the guard has stopped is late on purpose; the halt itself is told as `halt.parked`.
 PAYMENTS = """
     SELECT id AS payment, status, created_at, next_check_at FROM billing_payment
      WHERE status IN ('created', 'pending', 'authorized', 'unknown')
+       AND NOT (status IN ('created', 'unknown') AND method_id IS NOT NULL AND acquirer_payment_id = ''
+                AND EXISTS (SELECT FROM billing_halt WHERE sweep = 'charges' AND status IN ('stopped', 'kept')))
        AND (next_check_at IS NULL OR next_check_at < %(at)s - %(overdue)s
             OR (parked = '' AND created_at < %(at)s - %(payment_final_within)s))
         OR status NOT IN ('created', 'pending', 'authorized', 'unknown') AND next_check_at < %(at)s - %(overdue)s"""
 
 REFUNDS = """
     SELECT id AS refund, status, created_at, next_check_at FROM billing_refund
-     WHERE status IN ('created', 'pending', 'unknown')
+     WHERE status IN ('created', 'pending', 'unknown') AND NOT (status = 'created'
+                AND EXISTS (SELECT FROM billing_halt WHERE sweep = 'refunds' AND status IN ('stopped', 'kept')))
        AND (next_check_at IS NULL OR next_check_at < %(at)s - %(overdue)s
             OR (parked = '' AND created_at < %(at)s - %(refund_final_within)s))"""
 

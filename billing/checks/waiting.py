@@ -18,6 +18,7 @@ audit.register(
                SELECT FROM billing_refund again WHERE again.request_key = 'again:' || refund.id)""",
     ),
     _parked("case", "SELECT id AS \"case\", acquirer, sentence AS why FROM billing_case WHERE status = 'open'"),
+    _parked("halt", "SELECT id AS halt, sweep, status, sentence AS why FROM billing_halt WHERE status <> 'over'"),
     _parked("callback", "SELECT id AS callback, acquirer, note AS why FROM billing_callback WHERE status = 'parked'"),
     _parked("delivery", "SELECT id AS delivery, handler, error AS why FROM billing_delivery WHERE status = 'parked'"),
 )

@@ -1,5 +1,6 @@
 from billing.models.callback import Callback
 from billing.models.event import Delivery, Event, RequestKey
+from billing.models.halt import Halt
 from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.ledger import Account, Transfer
 from billing.models.payment import Payment
@@ -13,6 +14,7 @@ __all__ = [
     "Case",
     "Delivery",
     "Event",
+    "Halt",
     "Invoice",
     "InvoiceLine",
     "Payment",

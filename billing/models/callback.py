@@ -32,6 +32,7 @@ class Callback(models.Model):
         constraints = (models.UniqueConstraint(fields=["acquirer", "dedupe_key"], name="callback_once"),)
         indexes = (
             models.Index(fields=["next_attempt_at"], condition=models.Q(status="received"), name="callback_due"),
+            models.Index(fields=["id"], condition=models.Q(status="parked"), name="callback_parked"),
             models.Index(fields=["subject_type", "subject_id"], name="callback_subject"),
         )
 

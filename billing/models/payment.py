@@ -39,8 +39,19 @@ class Payment(StatefulModel):
     refunded = models.BigIntegerField(
         default=0, editable=False, help_text="Refunds not failed, minor units; kept by a trigger."
     )
+    charged_back = models.BigIntegerField(
+        default=0, editable=False, help_text="What the customer's bank took back and has not returned, minor units."
+    )
     surplus = models.BooleanField(
         default=False, help_text="Money that came on top of what was owed; it is refunded by itself."
+    )
+    again_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="captured_again",
+        help_text="The payment whose order the acquirer captured once more as this one.",
     )
     acquirer = models.CharField(max_length=32)
     acquirer_payment_id = models.CharField(max_length=255, blank=True)
@@ -70,6 +81,7 @@ class Payment(StatefulModel):
             ("check_payment", "Can ask the bank about payments and refunds"),
             ("capture_payment", "Can take money that is held"),
             ("void_invoice", "Can void invoices"),
+            ("close_wallet", "Can give what a wallet holds back to its cards"),
             ("resolve_case", "Can settle differences with acquirers, and what was parked"),
             ("retry_parked", "Can take up again what was parked"),
         )
@@ -91,6 +103,13 @@ class Payment(StatefulModel):
             ),
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=F("captured")), name="payment_refunded_within_captured"
+            ),
+            models.CheckConstraint(
+                condition=Q(charged_back__gte=0, charged_back__lte=F("captured")),
+                name="payment_charged_back_within_captured",
+            ),
+            models.CheckConstraint(
+                condition=Q(again_of__isnull=True) | Q(surplus=True), name="payment_captured_again_is_surplus"
             ),
             models.CheckConstraint(
                 condition=Q(status="succeeded", captured__gt=0, settled_at__isnull=False)
@@ -125,9 +144,18 @@ class Payment(StatefulModel):
         return money.from_minor(self.refunded, self.currency)
 
     @property
+    def charged_back_money(self) -> Money:
+        return money.from_minor(self.charged_back, self.currency)
+
+    @property
     def refundable(self) -> Money:
-        """What was taken and has not been promised back."""
-        return money.from_minor(self.captured - self.refunded, self.currency)
+        """What was taken, and was neither promised back nor taken back by the customer's bank."""
+        return money.from_minor(max(self.captured - self.refunded - self.charged_back, 0), self.currency)
+
+    @property
+    def order_id(self) -> uuid.UUID:
+        """Our id under which the acquirer has it: that of the payment whose order it captured again, else its own."""
+        return self.again_of_id or self.pk
 
     @property
     def is_live(self) -> bool:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0007_reconcile_daily'),
+        ('billing', '0040_wallets'),
         ('subscriptions', '0005_cancel_key_of_a_subscription'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from acquiring.bank import books, records
 from acquiring.bank.app import create_api_app
 from acquiring.bank.house import Bank, Config
 from acquiring.bank.records import Order
@@ -226,3 +229,52 @@ def test_a_chargeback_takes_what_is_left_once(bank, wire):
     assert [line["kind"] for line in bank.operations()] == ["charge", "refund", "chargeback"]
     body = {"order_id": "r", "payment_id": payment["id"], "amount": 1, "currency": "RUB"}
     assert wire.post("/api/refunds", body).json()["error"]["code"] == "over_refund"
+
+
+def test_a_chargeback_may_grow_and_takes_no_more_than_is_left(bank, wire):
+    payment = wire.paid()
+    bank.charge_back(payment["id"], 10_000)
+    assert bank.charge_back(payment["id"], 5_000)["charged_back"] == 15_000
+    too_much = bank.http.post(f"{bank.url}/control/payments/{payment['id']}/chargeback", json={"amount": 14_901})
+    assert too_much.json()["error"]["code"] == "over_chargeback"
+    assert [line["amount"] for line in bank.operations() if line["kind"] == "chargeback"] == [15_000]
+
+
+def test_a_hold_is_taken_in_the_cabinet_in_part(bank, wire):
+    payment = wire.paid(capture=False)
+    taken = bank.capture_in_cabinet(payment["id"], 10_000)
+    assert (taken["status"], taken["captured"]) == ("succeeded", 10_000)
+    assert [line["amount"] for line in bank.operations() if line["state"] == "succeeded"] == [10_000]
+
+
+def test_an_order_captured_twice_is_two_payments_and_each_is_refunded_on_its_own(bank, wire):
+    payment = wire.open()
+    bank.fault("captured_twice")
+    bank.pay(payment["payment_url"])
+    first, second = [line["id"] for line in bank.operations()]
+    assert {wire.payment({"id": each})["order_id"] for each in (first, second)} == {payment["order_id"]}
+    assert wire.get("/api/payments", order_id=payment["order_id"]).json()["id"] == first == payment["id"]
+    bank.refund_in_cabinet(second, 29_900)
+    assert [wire.payment({"id": each})["refunded"] for each in (first, second)] == [0, 29_900]
+
+
+def test_books_of_before_an_order_could_be_captured_twice_are_taken_over(tmp_path):
+    """A developer's own bank goes on with its old file."""
+    path = tmp_path / "bank.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(
+        books._SCHEMA.replace("order_id TEXT NOT NULL,\n    amount", "order_id TEXT UNIQUE NOT NULL, amount")
+    )
+    assert "order_id TEXT UNIQUE" in old.execute("SELECT sql FROM sqlite_master WHERE name = 'payments'").fetchone()[0]
+    order = "NULL, 'pay_1', 'order-1', 100, 'RUB', '', '', '', '', '', 0, 1, ''"
+    old.execute(f"INSERT INTO payments VALUES ({order}, 'page', 'succeeded', '', '', '', 100, 0, 0, '', 0, '', '')")  # noqa: S608
+    old.commit()
+    old.close()
+    for _ in range(2):
+        store = books.Books(path)
+        [payment] = store.select(records.Payment)
+        store.close()
+    store = books.Books(path)
+    store.add(replace(payment, id="pay_2"))
+    assert len(store.select(records.Payment, "order_id = 'order-1'")) == 2
+    store.close()

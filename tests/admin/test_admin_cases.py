@@ -9,7 +9,8 @@ from moneyed import Money
 from acquiring.types import Outcome, Status
 from billing import parking, reconciliation
 from billing.errors import Conflict
-from billing.models import Callback, Case, Event, Payment, Refund
+from billing.models import Callback, Case, Delivery, Event, Payment, Refund
+from notifications.models import Message
 from tests.admin.desk import NEEDS_A_HUMAN, deed_of
 from tests.admin.test_admin_deeds import parked_rows
 from tests.things import now
@@ -68,6 +69,22 @@ def test_what_staff_have_dealt_with_leaves_the_list_and_the_reason_is_kept(manag
     assert Event.objects.filter(kind="refund.unparked", actor=f"user:{manager.user.pk}").exists()
     callback = Callback.objects.get(pk=parked["callback"].pk)
     assert callback.status == "processed" and "ticket 1" in callback.note
+
+
+def test_deliveries_and_mails_that_staff_have_dealt_with_leave_the_list_too(manager, support, paid):
+    parked = parked_rows(paid)
+    for row in (parked["delivery"], parked["message"]):
+        assert support.press(row, "dealt-with", {}).status_code == 403
+        assert deed_of(row, "dealt-with") in manager.open(NEEDS_A_HUMAN).text
+        assert "off the list" in manager.told(manager.press(row, "dealt-with", {}))
+        assert deed_of(row, "dealt-with") not in manager.open(NEEDS_A_HUMAN).text
+        assert "not" in manager.told(manager.press(row, "dealt-with", {}))
+    delivery = Delivery.objects.get(pk=parked["delivery"].pk)
+    message = Message.objects.get(pk=parked["message"].pk)
+
+    assert (delivery.status, message.status) == ("done", "dealt")
+    for row in (delivery, message):
+        assert f"Dealt with by user:{manager.user.pk}: ticket 1. It was parked because: " in row.error
 
 
 def test_what_is_not_parked_cannot_be_taken_off_the_list(paid):

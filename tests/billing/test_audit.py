@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.migrations.loader import MigrationLoader
-from django.db.migrations.recorder import MigrationRecorder
 
 from billing import audit, ledger, refunds
 from billing.models import Payment
 from subscriptions import lifecycle
+from subscriptions.models import Plan
 from tests.billing.desk import bill, give_back, paid
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.shopping import settle
@@ -97,7 +96,10 @@ def test_B2_an_empty_database_is_right() -> None:
     call_command("audit", stdout=StringIO())
 
 
+TOPPED_UP = "(SELECT 'hold:' || id FROM billing_refund WHERE status = 'succeeded' AND amount = 1000)"
+
 CASES = {
+    "wallet.held+*": [f"UPDATE billing_transfer SET amount = amount - 1 WHERE reference = {TOPPED_UP}"],
     "wallet.balance": ["UPDATE billing_account SET balance = balance + 1 WHERE kind = 'wallet'"],
     "cash.balance+payment.transfer": [
         f"UPDATE billing_transfer SET amount = amount + 1 WHERE reference = 'payment:' || {FIRST}"
@@ -143,6 +145,30 @@ CASES = {
         "INSERT INTO billing_event (kind, subject_type, subject_id, from_state, to_state, actor, reason, data,"
         f" request_id, at) SELECT 'refund.x', 'refund', {BACK}, 'succeeded', 'pending', '', '', '{{}}', '', now()"
     ],
+    "case.state_told": [
+        "INSERT INTO billing_case (id, created_at, updated_at, acquirer, kind, status, reference, payment_reference,"
+        " ours, theirs, currency, sentence, dedupe_key, resolution, reason) VALUES (gen_random_uuid(), now(), now(),"
+        " 'fake', 'missing_here', 'open', '', '', 0, 1, 'RUB', '', 'x', '', '')"
+    ],
+    "halt.state_told": [
+        "INSERT INTO billing_halt (id, created_at, updated_at, sweep, status, people, sums, expected_people,"
+        " expected_sums, sentence, reason) VALUES (gen_random_uuid(), now(), now(), 'refunds', 'stopped', 1, '{}', 1,"
+        " '{}', '', '')"
+    ],
+    "payment.charged_back": [f"UPDATE billing_payment SET charged_back = 1 WHERE id = {FIRST}"],
+    "payment.one_per_invoice+payment.state_told+*": [
+        "DROP INDEX payment_one_live_or_successful",
+        "UPDATE billing_payment SET invoice_id = (SELECT invoice_id FROM billing_payment WHERE status = 'pending')"
+        f" WHERE id = {FIRST}",
+        "UPDATE billing_payment SET status = 'unknown' WHERE status = 'pending'",
+    ],
+    "payment.currency+*": [
+        "ALTER TABLE billing_payment DROP CONSTRAINT payment_invoice_currency",
+        "UPDATE billing_payment SET currency = 'USD' WHERE status = 'pending'",
+    ],
+    "refund.moves_on+refund.state_told+*": [
+        f"UPDATE billing_refund SET status = 'pending', next_check_at = {A_LONG_TIME} WHERE id = {BACK}"
+    ],
     "invoice.state_told": ["UPDATE billing_invoice SET status = 'draft' WHERE status = 'open'"],
     "subscription.state_told": ["UPDATE subscriptions_subscription SET status = 'paused' WHERE status = 'active'"],
     "event.chain": ["UPDATE billing_event SET from_state = 'unknown' WHERE kind = 'payment.succeeded'"],
@@ -155,6 +181,10 @@ CASES = {
     ],
     "subscription.access": [
         "UPDATE subscriptions_subscription SET access_until = now() + interval '1 day' WHERE status = 'pending'"
+    ],
+    "subscription.access+": [  # longer than this plan's grace, shorter than another's
+        "UPDATE subscriptions_subscription SET access_until = valid_till + interval '2 days 1 second'"
+        " WHERE status = 'active'"
     ],
     "subscription.moves_on": ["UPDATE subscriptions_subscription SET next_action_at = NULL WHERE status = 'active'"],
     "period.sequence": [
@@ -179,8 +209,32 @@ CASES = {
 def test_B2_each_thing_that_is_wrong_is_found_and_nothing_else(names: str, books: FakeAcquirer) -> None:
     do(*CASES[names])
 
-    expected = set(names.split("+"))
+    expected = set(names.split("+")) - {""}
     assert expected - {"*"} <= broken() if "*" in expected else broken() == expected
+
+
+TOLD = {
+    "payment.parked": "UPDATE billing_payment SET parked = 'why' WHERE status = 'pending'",
+    "refund.parked": f"UPDATE billing_refund SET parked = 'why' WHERE id = {BACK}",
+    "case.parked": CASES["case.state_told"][0],
+    "halt.parked": CASES["halt.state_told"][0],
+    "callback.parked": CALLBACK.replace("'received'", "'parked'"),
+    "delivery.parked": "UPDATE billing_delivery SET status = 'parked'",
+    "message.parked": "UPDATE notifications_message SET status = 'parked'",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_B2_each_kind_of_thing_that_waits_for_a_human_is_told(name: str, books: FakeAcquirer) -> None:
+    do(TOLD[name])
+
+    assert {finding.check.name for finding in audit.run(at=now()).told} == {name}
+
+
+def test_B2_every_check_has_a_test_in_which_it_finds_what_it_is_for() -> None:
+    elsewhere = {"invoice.closed"}  # time alone breaks it: a test of its own, below
+    tested = {name for names in CASES for name in names.split("+")} | TOLD.keys() | elsewhere
+    assert tested - {"*", ""} == set(audit.names())
 
 
 def test_B2_time_that_has_run_out_is_found(books: FakeAcquirer) -> None:
@@ -188,6 +242,12 @@ def test_B2_time_that_has_run_out_is_found(books: FakeAcquirer) -> None:
 
     assert broken(at=later) >= {"payment.moves_on"}
     assert not broken(at=now() + timedelta(minutes=30))
+
+
+def test_B2_a_grace_that_was_promised_stays_right_when_the_plan_s_is_shortened(books: FakeAcquirer) -> None:
+    Plan.objects.update(grace_days=0)
+
+    assert not broken()
 
 
 def test_B2_an_open_invoice_that_nobody_closed_is_found(books: FakeAcquirer) -> None:
@@ -222,25 +282,6 @@ def test_B2_only_some_checks_and_an_unknown_one(books: FakeAcquirer) -> None:
     call_command("audit", "--only=wallet.balance", "--timings", stdout=StringIO())
     with pytest.raises(CommandError, match=r"no check nonsense") as stop:
         call_command("audit", "--only=nonsense", stdout=StringIO())
-
-    assert stop.value.returncode == 2
-
-
-def test_B2_a_half_migrated_database_is_a_sentence_and_2() -> None:
-    ((app, latest),) = MigrationLoader(connection).graph.leaf_nodes("subscriptions")
-    MigrationRecorder(connection).record_unapplied(app, latest)
-    with pytest.raises(CommandError, match=rf"not migrated, 1 migrations .* {app}.{latest}") as stop:
-        call_command("audit", stdout=StringIO())
-
-    assert stop.value.returncode == 2
-
-
-def test_B2_a_database_that_cannot_be_read_is_a_sentence_and_2(books: FakeAcquirer) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE billing_payment RENAME TO elsewhere")
-    with pytest.raises(CommandError, match=r"No audit: .*billing_payment") as stop:
-        call_command("audit", stdout=StringIO())
 
     assert stop.value.returncode == 2
 

@@ -87,7 +87,31 @@ def test_a_payment_is_in_its_invoice_s_currency() -> None:
         payment(currency="USD")
 
 
+def test_M3_what_was_captured_again_counts_for_nothing_but_a_refund() -> None:
+    first = paid()
+    money_in = {"status": "succeeded", "captured": 29_900, "settled_at": now(), "again_of": first}
+    refused("payment_captured_again_is_surplus", Payment, **payment_fields(invoice(), **money_in))
+    payment(first.invoice, surplus=True, **money_in)
+
+
+def test_B7_no_more_is_charged_back_than_was_captured() -> None:
+    done = paid()
+    changed("payment_charged_back_within_captured", done, charged_back=29_901)
+    changed("payment_charged_back_within_captured", done, charged_back=-1)
+
+
 # --- Refunds ---
+
+
+def test_B7_what_was_charged_back_is_not_refunded_as_well() -> None:
+    done = paid()
+    Payment.objects.filter(pk=done.pk).update(charged_back=20_000)
+    refused("refund_within_what_is_left", Refund, **refund_fields(done, amount=9_901))
+    refund = Refund.objects.create(**refund_fields(done, amount=9_900))
+    Payment.objects.filter(pk=done.pk).update(charged_back=29_900)  # it has happened: never refused
+    Refund.objects.filter(pk=refund.pk).update(status="pending")
+    Refund.objects.filter(pk=refund.pk).update(status="failed")
+    changed("refund_within_what_is_left", refund, status="succeeded", settled_at=now())
 
 
 def test_M2_refunds_never_exceed_what_was_captured() -> None:

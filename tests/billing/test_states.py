@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 from django_fsm import TransitionNotAllowed
 
-from billing.models import Case, Invoice, Payment, Refund
+from billing.models import Case, Halt, Invoice, Payment, Refund
 from billing.models.state import StatefulModel
 from subscriptions.models import Subscription
 
 TABLES: dict[type[StatefulModel], str] = {
     Case: """
         resolve:    open -> resolved
+    """,
+    Halt: """
+        let_run:    stopped kept -> let
+        keep:       stopped -> kept
+        stop:       kept let -> stopped
+        end:        stopped kept let -> over
     """,
     Invoice: """
         issue:      draft -> open

@@ -223,7 +223,7 @@ def test_M10_long_before_the_end_the_next_term_cannot_be_paid(bank: FakeAcquirer
     vera = Renewing(bank, "month", MORNING)
     with pytest.raises(Conflict) as refused:
         agreements.pay(vera.id, lifecycle.Order(plan="month"), actor="vera", at=MORNING + timedelta(days=5))
-    assert refused.value.code == "not_payable_now"
+    assert refused.value.code == "not_pending"
 
 
 def test_P10_an_invoice_of_a_next_term_that_staff_void_is_not_billed_again(bank: FakeAcquirer) -> None:

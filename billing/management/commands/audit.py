@@ -6,8 +6,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.utils import timezone
 
 from acquiring.http import Unanswered
@@ -26,15 +25,18 @@ class Command(BaseCommand):
         parser.add_argument("--only", action="append", default=[], metavar="CHECK", help="Only this check; repeatable.")
         parser.add_argument("--acquirer", help="Also compare this acquirer's statement; differences become cases.")
         parser.add_argument("--day", type=date.fromisoformat, help="Of the statement (UTC). Today and 3 days before.")
+        parser.add_argument("--since", type=date.fromisoformat, help="Of the statements: every day from this one on.")
         parser.add_argument("--timings", action="store_true", help="Also how long each check took.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["since"] and (options["day"] or not options["acquirer"]):
+            raise CommandError("--since goes with --acquirer, and without --day.", returncode=2)
         unknown = set(options["only"]) - set(audit.names())
         if unknown:
             raise CommandError(f"There is no check {', '.join(sorted(unknown))}.", returncode=2)
         try:
-            self._be_migrated()
-            self._compare(options["acquirer"], options["day"])
+            audit.ready()
+            self._compare(options["acquirer"], options["day"], options["since"])
             report = audit.run(at=timezone.now(), shown=max(options["shown"], 1), only=frozenset(options["only"]))
             report.breaches += self._cases(options["acquirer"])
         except UnknownAcquirer as error:
@@ -45,10 +47,11 @@ class Command(BaseCommand):
             raise CommandError(f"No audit: {str(error).strip()}", returncode=2) from None
         self._tell(report, timings=options["timings"])
 
-    def _compare(self, acquirer: str | None, day: date | None) -> None:
+    def _compare(self, acquirer: str | None, day: date | None, since: date | None) -> None:
         at = timezone.now()
         today = at.astimezone(UTC).date()
-        days = [day] if day else [today - timedelta(days=back) for back in range(reconciliation.DAYS, -1, -1)]
+        since = since or today - timedelta(days=reconciliation.DAYS)
+        days = [day] if day else reconciliation.days_since(since, today)
         for each in days if acquirer else ():
             result = reconciliation.run(str(acquirer), each, at=at)
             self.stdout.write(f"{acquirer}, {each}: {result.lines} lines, {len(result.opened)} new differences")
@@ -60,16 +63,6 @@ class Command(BaseCommand):
         rows = [{"case": case.pk, "kind": case.kind, "sentence": case.sentence} for case in latest]
         check = audit.Check("acquirer.agrees", f"{acquirer} says what our books say.", "")
         return [Finding(check, open_.count(), rows)] if rows else []
-
-    def _be_migrated(self) -> None:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if missing:
-            first = f"{missing[0][0].app_label}.{missing[0][0].name}"
-            raise audit.CannotAudit(
-                f"the database is not migrated, {len(missing)} migrations are missing, the first is {first}. "
-                "Run manage.py migrate."
-            )
 
     def _tell(self, report: Report, *, timings: bool) -> None:
         for name, seconds in report.timings.items() if timings else ():

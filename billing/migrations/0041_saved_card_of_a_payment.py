@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0007_reconcile_daily'),
+        ('billing', '0040_wallets'),
     ]
 
     operations = [

@@ -1,0 +1,33 @@
+"""Answers that cannot be about the payment they seem to be about."""
+
+from __future__ import annotations
+
+from acquiring.types import Outcome, Status
+from billing import money
+from billing.models import Payment
+
+
+def odd(payment: Payment, outcome: Outcome, sure: bool) -> str:
+    """Why this cannot be the answer to our order, in words; empty when it can.
+
+    `sure`: the acquirer was asked about this very capture, so it may bear another id.
+    """
+    if outcome.our_id and outcome.our_id != str(payment.pk):
+        return f"The acquirer answers for another order, {outcome.our_id}."
+    other = outcome.reference not in ("", payment.acquirer_payment_id)
+    believed = sure and outcome.status == Status.SUCCEEDED and outcome.our_id == str(payment.pk)
+    if other and payment.acquirer_payment_id and not believed:
+        return f"The acquirer speaks of payment {outcome.reference}, ours is {payment.acquirer_payment_id}."
+    if other and _is_another_s(payment, outcome.reference):
+        return f"The acquirer speaks of payment {outcome.reference}, which is another one of ours."
+    if outcome.absent and payment.acquirer_payment_id:
+        return f"The acquirer gave this payment the id {payment.acquirer_payment_id}, and now does not know it."
+    moved = outcome.status in (Status.SUCCEEDED, Status.AUTHORIZED)
+    if moved and outcome.amount is not None and outcome.amount != payment.money:
+        return f"The acquirer took {money.spoken(outcome.amount)}, we asked for {money.spoken(payment.money)}."
+    return ""
+
+
+def _is_another_s(payment: Payment, reference: str) -> bool:
+    others = Payment.objects.filter(acquirer=payment.acquirer, acquirer_payment_id=reference)
+    return others.exclude(pk=payment.pk).exists()
