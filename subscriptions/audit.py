@@ -39,7 +39,7 @@ ACCESS = """
                 AND NOT EXISTS (
                     SELECT FROM billing_event told
                      WHERE told.subject_type = 'subscription' AND told.subject_id = subscription.id
-                       AND told.kind = 'subscription.activated'
+                       AND told.kind IN ('subscription.activated', 'subscription.renewed')
                        AND subscription.access_until <= subscription.valid_till
                            + coalesce((told.data ->> 'grace_days')::int, 60) * interval '1 day')))"""
 

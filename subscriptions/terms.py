@@ -136,6 +136,7 @@ def told(subscription: Subscription) -> dict[str, object]:
         "ends_on": spoken_day(subscription.valid_till, zone),
         "access_ends": spoken(subscription.access_until, zone),
         "access_ends_on": spoken_day(subscription.access_until, zone),
+        "grace_days": subscription.plan.grace_days,
         "auto_renew": subscription.auto_renew,
         "price": money.spoken(subscription.price.money),
         "card": f"{method.brand} {method.mask}" if method else "",
