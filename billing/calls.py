@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from acquiring import registry
 from acquiring.base import Acquirer
@@ -16,6 +16,4 @@ def acquirer(name: str) -> Acquirer:
     """
     with transaction.atomic(durable=True):  # Django's own check; a test's outer transaction does not count
         pass
-    if not connection.in_atomic_block:
-        connection.close()  # back to the pool: nobody waits for a connection while a stranger thinks
     return registry.get(name)

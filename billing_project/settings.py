@@ -271,7 +271,7 @@ DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_
 DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends
 CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
-CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=16)  # renewals that one worker has at the acquirer at one moment
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
 
 # --- Logs ---
 LOGGING = {
