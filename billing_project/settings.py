@@ -271,6 +271,13 @@ SWEEP_GUARD = {
     "least_amounts": {"RUB": 250_000, "KZT": 1_500_000, "JPY": 500_000, "": 3_000},
 }
 
+# A renewal that was declined is tried again so many hours after the end of the term, while the plan's grace lasts.
+DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_HOURS", default=["24", "48"])]
+DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends
+CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
+CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
+
 # --- Logs ---
 LOGGING = {
     "version": 1,

@@ -41,7 +41,7 @@ ACCESS = """
                 AND NOT EXISTS (
                     SELECT FROM billing_event told
                      WHERE told.subject_type = 'subscription' AND told.subject_id = subscription.id
-                       AND told.kind = 'subscription.activated'
+                       AND told.kind IN ('subscription.activated', 'subscription.renewed')
                        AND subscription.access_until <= subscription.valid_till
                            + coalesce((told.data ->> 'grace_days')::int, 60) * interval '1 day')))"""
 
@@ -68,6 +68,33 @@ ON_TIME = """
             AND NOT (status = 'active' AND EXISTS (
                 SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)))"""
 
+CHARGED = """
+    SELECT id AS subscription, status, next_charge_at FROM subscriptions_subscription
+     WHERE next_charge_at < %(at)s - %(overdue)s"""
+
+WAITS = """
+    SELECT subscription.id AS subscription, subscription.status, period.number, invoice.id AS invoice
+      FROM subscriptions_period period
+      JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+      JOIN subscriptions_subscription subscription ON subscription.id = period.subscription_id
+     WHERE period.number > 1 AND period.starts_at IS NULL AND invoice.status = 'open'
+       AND (period.closed_at IS NOT NULL OR subscription.status IN ('cancelled', 'ended', 'expired', 'abandoned'))"""
+
+REMOVED = """
+    SELECT payment.id AS payment, payment.created_at, method.id AS card, method.removed_at
+      FROM billing_payment payment JOIN billing_paymentmethod method ON method.id = payment.method_id
+     WHERE payment.created_at > method.removed_at"""
+
+AGREED = """
+    SELECT subscription.id AS subscription, period.number, payment.id AS payment
+      FROM subscriptions_period period
+      JOIN subscriptions_subscription subscription ON subscription.id = period.subscription_id
+      JOIN billing_payment payment ON payment.invoice_id = period.invoice_id
+      JOIN billing_event told ON told.subject_type = 'payment' AND told.subject_id = payment.id
+           AND told.kind = 'payment.created' AND told.actor = 'system'
+     WHERE period.number > 1
+       AND (subscription.renewal_consent_at IS NULL)"""
+
 audit.register(
     Check("period.sequence", "The terms of a subscription neither overlap nor leave a gap.", SEQUENCE),
     Check("period.begun", "Whoever paid for a term has it.", BEGUN),
@@ -75,5 +102,9 @@ audit.register(
     Check("subscription.access", "Access is owed by a paid term, and outlives it by the grace only.", ACCESS),
     Check("subscription.pending", "A subscription that waits for payment has an open invoice.", PENDING),
     Check("subscription.moves_on", "A sweep looks at each subscription when its time has come.", ON_TIME),
+    Check("subscription.charged", "The next term is charged when its time has come.", CHARGED),
+    Check("subscription.waits", "Nothing is left to pay for a subscription that is over.", WAITS),
+    Check("subscription.agreed", "Nobody's card is charged by itself who never agreed to it.", AGREED),
+    Check("card.removed", "A removed card is never charged.", REMOVED),
     audit.state_told("subscription", "subscriptions_subscription"),
 )

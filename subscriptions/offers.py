@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.errors import NotFound
 from subscriptions import pricing
-from subscriptions.models import Plan, Price
+from subscriptions.models import Plan, Price, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,11 @@ def tariff(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
         if plan == offer.plan.code or str(plan) == str(offer.plan.pk):
             return offer
     raise NotFound("There is no such tariff on sale.", "plan_not_found")
+
+
+def renewal(subscription: Subscription, *, at: datetime) -> Offer:
+    """The offer of the next term of a running subscription: its own plan at the price that it keeps."""
+    return Offer(subscription.plan, subscription.price, None)
 
 
 def _plans() -> list[Plan]:

@@ -31,6 +31,7 @@ urlpatterns = [
     both("subscriptions", subscriptions.Subscriptions.as_view(), "api-subscriptions"),
     both("subscriptions/subscribe", subscriptions.Subscribe.as_view(), "api-subscribe"),
     both("subscriptions/unsubscribe", subscriptions.Unsubscribe.as_view(), "api-unsubscribe"),
+    both("subscriptions/renewal", subscriptions.Renewal.as_view(), "api-renewal"),
     both("subscriptions/quote", plans.Quote.as_view(), "api-quote"),
     both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
     both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0040_wallets'),
-        ('subscriptions', '0005_cancel_key_of_a_subscription'),
+        ('billing', '0042_saved_card_of_a_payment'),
+        ('subscriptions', '0021_renewal_schedule'),
     ]
 
     operations = [

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.django_db
 
 ADDRESSES = {
     ("get", "subscriptions"), ("get", "subscriptions/{}"), ("get", "subscriptions/{}/payments"),
-    ("post", "subscriptions/subscribe"), ("post", "subscriptions/unsubscribe"), ("post", "subscriptions/quote"),
+    ("post", "subscriptions/subscribe"), ("post", "subscriptions/unsubscribe"), ("post", "subscriptions/renewal"),
+    ("post", "subscriptions/quote"),
     ("get", "subscriptions/plans"), ("get", "subscriptions/plans/{}"), ("post", "subscriptions/plans/new"),
     ("delete", "subscriptions/plans/{}"), ("get", "payments/{}"), ("get", "payments/subscription/{}"),
     ("post", "payments/payment"), ("post", "payments/refund"), ("post", "payments/check"),
@@ -37,8 +38,8 @@ ADDRESSES = {
     ("post", "subscriptions/tariffs/change"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
-    "subscribe", "unsubscribe", "plan_new", "payment_begin", "payment_refund", "payment_confirm", "invoice_void",
-    "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
+    "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
+    "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
     "order", "order_refund",
 }  # fmt: skip
 
