@@ -56,7 +56,11 @@ class Payment(StatefulModel):
     acquirer = models.CharField(max_length=32)
     acquirer_payment_id = models.CharField(max_length=255, blank=True)
     method = models.ForeignKey(
-        PaymentMethod, null=True, blank=True, on_delete=models.PROTECT, help_text="The saved card that is charged."
+        PaymentMethod,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="The saved card that is charged, or was saved by it.",
     )
     save_card = models.BooleanField(default=False)
     card = models.CharField(max_length=60, blank=True, help_text="Brand and mask, for people.")

@@ -21,6 +21,7 @@ from billing import ledger, money, wallets
 from billing.errors import Refused
 from billing.models import Invoice
 from subscriptions.forms import ShownAmount
+from subscriptions.pages import tariffs
 from subscriptions.pages.common import Request, action, actor, return_url, to_bank
 
 CURRENCY = "RUB"  # of the shop's pages; the API has the others
@@ -135,5 +136,6 @@ def _page(request: Request, form: TopUpForm, status: int = 200) -> HttpResponse:
         "older": lines[LINES - 1].id if len(lines) > LINES else None,
         "form": form,
         "limit": wallets.limit(CURRENCY),
+        **tariffs.told(request.user, timezone.now()),
     }
     return render(request, "subscriptions/wallet.html", context, status=status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from moneyed import Money
 from accounts.models import User
 from billing import ledger
 from billing.models import Invoice, Payment, Refund
+from tests.subscriptions.hourly import fill, tariff
 from tests.subscriptions.shopping import check_out, hidden, settle
 from tests.things import now, run_until_idle, viewer
 
@@ -107,3 +109,25 @@ def test_W2_older_lines_are_on_the_next_page(browser: Client, vera: User) -> Non
 def test_a_stranger_sees_no_wallet(client: Client) -> None:
     assert client.get(PAGE).status_code == 302
     assert client.post(PAGE + "top-up/", {"value": "5"}).status_code == 302
+
+
+def test_W9_by_the_hour_from_the_page(browser: Client, vera: User) -> None:
+    tariff("hourly", 1_000, name="By the hour")
+    tariff("gold", 2_500, name="Gold hours")
+    assert "put money in first" in browser.get(PAGE).text
+    fill(vera, 10_000)
+    page = browser.get(PAGE)
+    assert "Begin now" in page.text
+    key = re.findall(r'name="key" value="([^"]+)"', page.text)[-1]
+    for _ in range(2):
+        browser.post("/account/tariff/start/", {"plan": "hourly", "key": key})
+    running = vera.subscriptions.get()
+    assert "The wallet lasts" in browser.get(PAGE).text and "an hour" in browser.get("/account/").text
+    browser.post("/account/tariff/change/", {"plan": "gold"})
+    assert vera.subscriptions.get().plan.code == "gold"
+    assert "films" in browser.get("/films/").text.lower()
+    cancel = browser.get("/account/cancel/")
+    assert "stays in your wallet" in cancel.text
+    browser.post("/account/cancel/", {**hidden(cancel), "reason": ""})
+    assert vera.subscriptions.get().status == "cancelled"
+    assert running.pk == vera.subscriptions.get().pk
