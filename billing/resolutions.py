@@ -9,9 +9,9 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import RefundOrder, Status, Subject
-from billing import calls, events, ledger, payments, reconciliation, refunds
+from billing import calls, events, ledger, payments, reconciliation, refunds, settlement
 from billing.errors import Conflict, Invalid, NotFound
-from billing.models import Case, Payment, Transfer
+from billing.models import Account, Case, Payment, Refund, Transfer
 
 Kind = Case.Kind
 WAYS: dict[str, tuple[str, ...]] = {
@@ -29,8 +29,8 @@ def resolve(
 ) -> Case:
     """Does `how` (one of `WAYS`) about an open case, and closes it.
 
-    Raises NotFound; Invalid `bad_resolution`; Conflict `case_resolved`, `still_differs`, `refund_not_made`, and those
-    of `refunds.record_external`.
+    Raises NotFound; Invalid `bad_resolution`; Conflict `case_resolved`, `still_differs`, `refund_not_made`,
+    `refund_in_progress`, `record_it`, and those of `refunds.record_external`.
     """
     case = Case.objects.select_related("payment", "refund").filter(pk=case_id).first()
     if case is None:
@@ -48,6 +48,7 @@ def resolve(
     with transaction.atomic():
         case = _lock(case_id)
         if how == "book":
+            _check_it_cannot_be_recorded(case)
             _book(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
         elif how == "give_back":
@@ -71,6 +72,10 @@ def _lock(case_id: uuid.UUID) -> Case:
     case = Case.objects.select_for_update(of=("self",)).select_related("payment", "refund").get(pk=case_id)
     if case.status != Case.Status.OPEN:
         raise Conflict("This case is resolved already.", "case_resolved")
+    if case.kind == Kind.UNKNOWN_REFUND and case.payment is None and case.payment_reference:
+        # Its payment may have become known since: a second capture whose news came later.
+        known = Payment.objects.filter(acquirer=case.acquirer, acquirer_payment_id=case.payment_reference)
+        case.payment = known.first()
     return case
 
 
@@ -79,6 +84,19 @@ def _book(case: Case, *, at: datetime) -> None:
     refund = case.kind == Kind.UNKNOWN_REFUND or case.refund is not None
     more = case.their_money - case.our_money
     _post(case, "", more * -1 if refund else more, at=at)
+
+
+def _check_it_cannot_be_recorded(case: Case) -> None:
+    """A refund of a payment of ours belongs to that payment: in suspense it would leave too much to give back."""
+    if case.kind != Kind.UNKNOWN_REFUND or case.payment is None:
+        return
+    payment = refunds.lock_payment(case.payment.pk)
+    if payment.refunds.filter(status__in=Refund.LIVE).exists():
+        raise Conflict("A refund of this payment is under way. Wait until it is settled.", "refund_in_progress")
+    account = payment.invoice.account  # what a wallet was topped up with may be spent: it cannot give that back
+    spent = account.kind == Account.Kind.WALLET and ledger.held(account, lock=True) < case.their_money
+    if payment.refundable >= case.their_money and not spent:
+        raise Conflict("This payment has room for it: record it there.", "record_it")
 
 
 def _post(case: Case, step: str, into_cash: Money, *, at: datetime) -> None:
@@ -100,7 +118,8 @@ def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
     if payment.is_live:
         payment.next_check_at, payment.parked = None, ""
         saved = ["next_check_at", "parked"]
-        events.change(payment, payment.cancel, actor=actor, at=at, reason=reason, save=saved)
+        told = settlement.told(payment)
+        events.change(payment, payment.cancel, actor=actor, at=at, reason=reason, save=saved, data=told)
 
 
 def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
@@ -128,7 +147,7 @@ def _record(case: Case, *, actor: str, reason: str, at: datetime) -> None:
         case.payment.pk, amount=case.their_money, reference=case.reference, reason=reason[:300], actor=actor, at=at
     )
     case.refund = refund
-    case.save(update_fields=["refund", "updated_at"])
+    case.save(update_fields=["payment", "refund", "updated_at"])
 
 
 def _ask(case: Case, *, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection
@@ -16,6 +17,8 @@ from simulation.watch import PROMISES
 from simulation.weather import Weather
 from simulation.worker import SWEEPS, Worker
 from simulation.world import World
+from subscriptions import agreements, cancellation
+from subscriptions.models import Subscription
 
 PATIENCE = timedelta(days=30)  # of simulated time; whatever is not final by then is lost
 ROUNDS = 3000
@@ -52,7 +55,7 @@ WHOLE = {
          WHERE invoice.status <> 'paid' AND period.starts_at IS NOT NULL""",
     "A subscription is not in the state that its times say": """
         SELECT id FROM subscriptions_subscription
-         WHERE (status = 'active' AND valid_till <= %(at)s)
+         WHERE (status = 'active' AND valid_till <= %(at)s AND next_action_at IS NOT NULL)
             OR (status IN ('past_due', 'cancelled') AND access_until <= %(at)s)
             OR (status IN ('expired', 'ended') AND access_until > %(at)s)
             OR (status IN ('pending', 'abandoned') AND access_until IS NOT NULL)""",
@@ -70,6 +73,7 @@ class Closing:
     def audit(self) -> None:
         """Rest, then the whole check. Breaches are noted in the world's watch."""
         self._weather.end()
+        self._everybody_leaves()
         for _ in range(6):  # staff's second tries bring news of their own
             self._rest()
             self._staff.reconcile(self._days_that_differ())
@@ -81,6 +85,14 @@ class Closing:
         self._bank_against_us()
         self._mails()
         self._product_s_own_audit()
+
+    def _everybody_leaves(self) -> None:
+        """Nobody renews any more and no clock runs by the hour: otherwise the world would never come to rest."""
+        world, running = self._world, Subscription.objects.filter(status__in=Subscription.LIVE).select_related("plan")
+        for row in running.order_by("created_at", "pk"):
+            deed = cancellation.cancel if row.plan.hourly else agreements.switch_off
+            if row.plan.hourly or row.auto_renew:
+                world.act("visitor", f"leave {row.pk}", partial(deed, row.pk, actor="system", at=world.now))
 
     def _rest(self) -> None:
         """Lets time pass until nothing is unfinished, or patience ends."""
@@ -94,7 +106,8 @@ class Closing:
             if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
                 break
             dues = self._worker.dues()
-            dues.pop("terms", None)
+            for endless in ("terms", "reminders"):
+                dues.pop(endless, None)
             moments = [*dues.values(), *([self._courier.next_at] if self._courier.next_at else [])]
             world.pass_time(max(min(moments, default=world.now), world.now + timedelta(seconds=1)))
             if world.now > until:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from billing.models import Payment
+from simulation.purse import Purse
 from simulation.shop import Visitor
+from subscriptions import agreements, lifecycle
 from subscriptions.models import Subscription
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -14,9 +18,13 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 class Subscriber(Visitor):
     """One life in the shop. Each visit looks where things stand, does one thing, and says when the next one is."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.purse = Purse(self)
+
     def live(self) -> None:
         """Comes for the first time within the first weeks."""
-        self.later(self.visit, MINUTE, 90 * DAY)
+        self.later(self.visit, MINUTE, 200 * DAY)
 
     def visit(self) -> None:
         """One visit."""
@@ -25,22 +33,35 @@ class Subscriber(Visitor):
             self._choose()
         elif subscription.status == Subscription.Status.PENDING:
             self._at_checkout(subscription)
+        elif subscription.plan.hourly:
+            self._by_the_hour(subscription)
+        elif subscription.status == Subscription.Status.PAST_DUE:
+            self._in_grace(subscription)
         else:
             self._watch_films(subscription)
 
     def _choose(self) -> None:
         if self.world.trouble(0.1):
             self.pay_old_page()
-        if self.dice.random() < 0.3:
-            self.later(self.visit, 20 * DAY, 150 * DAY)
+        draw = self.dice.random()
+        if draw < 0.3:
+            self.later(self.visit, 60 * DAY, 300 * DAY)
+            return
+        if draw < 0.36:
+            self._pay_soon(self.purse.buy(), 5 * DAY)
+            return
+        if draw < 0.48:
+            self._begin_by_the_hour()
             return
         key = f"{self.number}-{self.world.diary.step}" if self.dice.random() < 0.5 else None
         self.subscribe(self.order(key=key))
         self.later(self.visit, MINUTE / 6, 4 * MINUTE)
 
     def _at_checkout(self, subscription: Subscription) -> None:
-        payment = self.payment()
-        if payment is None or payment.invoice.period.subscription_id != subscription.pk:
+        payment = self.payment_of(subscription)
+        if self.dice.random() < 0.5 and self.purse.holds():
+            self.purse.pay(lifecycle.first_invoice(subscription))
+        elif payment is None:
             self.subscribe(self.order(subscription.plan.code))  # the process died; the customer clicks again
         elif payment.status == Payment.Status.PENDING:
             self._on_the_page(subscription, payment)
@@ -86,7 +107,65 @@ class Subscriber(Visitor):
         if self.dice.random() < 0.15:
             self.later(self.visit, 2 * MINUTE, 70 * MINUTE)  # regrets it, about within the hour
         else:
-            self.later(self.visit, 20 * DAY, 160 * DAY)
+            self._come_again(self.subscription())
+
+    def _come_again(self, subscription: Subscription | None) -> None:
+        """After some months, or about when the term ends."""
+        till = subscription.valid_till if subscription else None
+        if till and till > self.world.now and self.dice.random() < 0.3:
+            self.later(self.visit, till - self.world.now - 2 * DAY, till - self.world.now + 2 * DAY)
+        else:
+            self.later(self.visit, 60 * DAY, 330 * DAY)
+
+    def _pay_soon(self, payment: Payment | None, then: timedelta) -> None:
+        """Pays on the bank's page for something that is no subscription, mostly; visits again within `then`."""
+        if payment and self.dice.random() < 0.85:
+            self.later(partial(self._pay_page, payment), MINUTE / 6, 4 * MINUTE)
+        self.later(self.visit, 5 * MINUTE, then)
+
+    def _pay_page(self, payment: Payment) -> None:
+        payment.refresh_from_db()
+        if payment.status == Payment.Status.PENDING:
+            self.pay(payment)
+
+    def _begin_by_the_hour(self) -> None:
+        if self.purse.holds() and self.dice.random() < 0.9:
+            self.purse.start_tariff()
+            self.later(self.visit, HOUR, 6 * DAY)
+        else:
+            self._pay_soon(self.purse.top_up(), HOUR)
+
+    def _by_the_hour(self, subscription: Subscription) -> None:
+        """Watches while the money lasts: puts more in before or after it is gone, changes the tariff, or leaves."""
+        draw = self.dice.random()
+        if draw < 0.35:
+            self._pay_soon(self.purse.top_up(), 9 * DAY)
+            return
+        if draw < 0.6:
+            self.purse.change_tariff(subscription)
+        elif draw < 0.65:
+            self.purse.close()  # a clock runs on it
+        elif draw < 0.85:
+            self.cancel(subscription)
+            if self.dice.random() < 0.6:
+                self.purse.close()
+            self.later(self.visit, DAY, 60 * DAY)
+            return
+        self.later(self.visit, HOUR, 12 * DAY)
+
+    def _in_grace(self, subscription: Subscription) -> None:
+        """The term is over and the next one is not paid: by another card, on the bank's page, anew, or not at all."""
+        draw, card = self.dice.random(), self.card()
+        if draw < 0.3 and card:
+            self.agree(subscription, card)
+        elif draw < 0.7:
+            self._pay_soon(self.pay_next_term(subscription), 2 * DAY)
+            return
+        elif draw < 0.8:
+            self.cancel(subscription)
+        elif draw < 0.9:
+            self.subscribe(self.order())
+        self.later(self.visit, HOUR, 3 * DAY)
 
     def _watch_films(self, subscription: Subscription) -> None:
         draw = self.dice.random()
@@ -96,10 +175,24 @@ class Subscriber(Visitor):
         recent = payment and payment.settled_at and self.world.now - payment.settled_at < 2 * HOUR
         if draw < (0.8 if recent else 0.3):
             self.cancel(subscription)
-            self.later(self.visit, MINUTE, 90 * DAY)
+            self.later(self.visit, MINUTE, 200 * DAY)
             return
         if draw > 0.9:
             self.subscribe(self.order())  # has one already
-        if card and self.dice.random() < 0.3:
+        self._arrange(subscription)
+        if card and self.dice.random() < 0.15:
             self.remove_card(card)
-        self.later(self.visit, 25 * DAY, 160 * DAY)
+        self._come_again(subscription)
+
+    def _arrange(self, subscription: Subscription) -> None:
+        """Has the next term charged, or not any more; pays it by hand in its last days; sees to the wallet."""
+        draw, card = self.dice.random(), self.card()
+        if agreements.may_pay(subscription, at=self.world.now) and draw < 0.6:
+            self._pay_soon(self.pay_next_term(subscription), DAY)
+        elif subscription.auto_renew:
+            if draw < 0.15:
+                self.switch_off(subscription)
+        elif card and draw < 0.4:
+            self.agree(subscription, card)
+        elif draw > 0.9:
+            self.purse.close()

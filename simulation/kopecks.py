@@ -34,7 +34,7 @@ class Kopecks:
             each for bank in banks for each in bank.books.select(BankRefund, "status = 'succeeded' ORDER BY seq")
         ]
         self._held = [each for bank in banks for each in bank.books.select(BankPayment, "status = 'authorized'")]
-        self._refunds = list(Refund.objects.order_by("pk"))
+        self._refunds = list(Refund.objects.exclude(payment__acquirer=ledger.WALLET).order_by("pk"))
         payments = Payment.objects.exclude(acquirer_payment_id="").order_by("pk")
         self._ours = {payment.acquirer_payment_id: payment for payment in payments}
         # What a case explains: the money of a payment, or a refund.

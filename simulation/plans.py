@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.models import Product
 from simulation.errors import Unfit
 from subscriptions.management.commands.demo import PLANS
 from subscriptions.models import Plan, Price
 
 Row = dict[str, Any]
+TARIFFS = (("hour", "By the hour", 700), ("hour-plus", "By the hour, plus", 1_999))
 REAL, DEMO = "real", "demo"
 
 
@@ -17,7 +19,14 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
     """The plans and their prices. The real ones come from the product's database. Raises Unfit when it has none."""
     if kind == DEMO:
         begun = datetime(2026, 1, 1, tzinfo=UTC)
-        return [
+        hourly = [
+            (
+                {"code": code, "name": name, "months": 0, "hourly": True, "position": 9},
+                [{"amount": kopecks, "currency": "RUB", "starts_at": begun}],
+            )
+            for code, name, kopecks in TARIFFS
+        ]
+        return hourly + [
             (
                 {"code": code, "name": name, "months": months, "description": text, "position": position},
                 [{"amount": kopecks, "currency": "RUB", "starts_at": begun}],
@@ -37,8 +46,9 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
 
 
 def write(plans: list[tuple[Row, list[Row]]]) -> list[str]:
-    """Puts plans into the simulation's database. Returns the codes of those that have a price."""
+    """Puts plans, and something to order, into the simulation's database. Returns the codes of the terms on sale."""
     for fields, prices in plans:
         plan = Plan.objects.create(**fields)
         Price.objects.bulk_create(Price(plan=plan, **price) for price in prices)
-    return [fields["code"] for fields, prices in plans if prices]
+    Product.objects.create(code="poster", name="Poster", price=49_900)
+    return [fields["code"] for fields, prices in plans if prices and not fields.get("hourly")]

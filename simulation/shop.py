@@ -16,7 +16,7 @@ from billing import payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
 from simulation.world import ACQUIRERS, World
-from subscriptions import cancellation, lifecycle
+from subscriptions import agreements, cancellation, lifecycle
 from subscriptions.models import Subscription
 
 GOOD = ("4242424242424242", "5555555555554444", "2200000000000004", "4000000000000341")
@@ -50,6 +50,11 @@ class Visitor:
         """The newest one."""
         return Payment.objects.filter(user_id=self.user_id).order_by("-created_at", "pk").first()
 
+    def payment_of(self, subscription: Subscription) -> Payment | None:
+        """The newest one for a subscription."""
+        mine = Payment.objects.filter(invoice__period__subscription=subscription)
+        return mine.order_by("-created_at", "pk").first()
+
     def card(self) -> PaymentMethod | None:
         """A saved one."""
         return PaymentMethod.objects.filter(user_id=self.user_id, removed_at=None).order_by("created_at", "pk").first()
@@ -63,6 +68,7 @@ class Visitor:
             acquirer=ACQUIRERS[self.dice.random() < 0.15],
             return_url="http://shop.invalid/payments/{payment}/",
             save_card=self.dice.random() < 0.4,
+            auto_renew=self.dice.random() < 0.5,
             expected_total=Money("1.00", "RUB") if self.dice.random() < 0.02 else None,
             request_key=key,
         )
@@ -106,6 +112,33 @@ class Visitor:
         )
         if self.dice.random() < 0.15:
             self.act("cancel again", lambda: cancellation.cancel(subscription.pk, actor=self.actor, at=self.world.now))
+
+    def agree(self, subscription: Subscription, card: PaymentMethod) -> None:
+        """Has each next term charged to a saved card."""
+        self.act(
+            "agree to renewals",
+            lambda: agreements.agree(subscription.pk, method_id=card.pk, actor=self.actor, at=self.world.now),
+            twin=self.dice.random() < 0.2,
+        )
+
+    def switch_off(self, subscription: Subscription) -> None:
+        """Has nothing charged any more."""
+        self.act(
+            "switch renewals off",
+            lambda: agreements.switch_off(subscription.pk, actor=self.actor, at=self.world.now),
+            twin=self.dice.random() < 0.2,
+        )
+
+    def pay_next_term(self, subscription: Subscription) -> Payment | None:
+        """Comes to the bank's page for the next term: while the last days run, or in the days of grace."""
+        order = self.order(subscription.plan.code)
+        payment: Payment | None = self.act(
+            "pay the next term",
+            lambda: agreements.pay(subscription.pk, order, actor=self.actor, at=self.world.now),
+            twin=self.dice.random() < 0.2,
+        )
+        self._see(payment)
+        return payment
 
     def remove_card(self, card: PaymentMethod) -> None:
         """Takes a saved card away."""

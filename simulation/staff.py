@@ -33,7 +33,7 @@ class Staff:
     def __init__(self, world: World, subscribers: int) -> None:
         self._world = world
         self._dice = world.chance("staff")
-        self._every = timedelta(days=100 / max(subscribers, 4))
+        self._every = timedelta(days=100 / max(subscribers, 25))
 
     def begin(self) -> None:
         """Takes up work."""
@@ -109,10 +109,15 @@ class Staff:
         ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
         if case.kind == Case.Kind.UNKNOWN_REFUND:
             self._resolve_by(case, "record")  # refused where more was promised than is left
-            if self._world.result.startswith("refused"):
+            if self._world.result.startswith("refused") and not self._is_of_an_order_of_ours(case):
                 self._resolve_by(case, "book")
         else:
             self._resolve_by(case, ways[case.pk.int % len(ways)])
+
+    def _is_of_an_order_of_ours(self, case: Case) -> bool:
+        """Whether the cabinet shows an order of ours, of whose payment we have not heard yet: its news will come."""
+        theirs = self._world.banks[case.acquirer].books.first(BankPayment, "id = ?", case.payment_reference)
+        return case.payment_id is None and theirs is not None and theirs.order_id not in self._world.watch.strays
 
     def _resolve_by(self, case: Case, how: str) -> None:
         self._world.act(

@@ -52,13 +52,26 @@ PROMISES = {
     "A subscription runs that nobody paid for": """
         SELECT subscription.id FROM subscriptions_subscription subscription
          WHERE subscription.user_id = ANY(%(users)s) AND subscription.status NOT IN ('pending', 'abandoned')
+           AND NOT EXISTS (SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)
            AND NOT EXISTS (SELECT FROM subscriptions_period period
                              JOIN billing_invoice invoice ON invoice.id = period.invoice_id
                             WHERE period.subscription_id = subscription.id AND invoice.status = 'paid')""",
     "A customer has two subscriptions at once": """
         SELECT user_id FROM subscriptions_subscription
-         WHERE user_id = ANY(%(users)s) AND status IN ('pending', 'active', 'past_due')
+         WHERE user_id = ANY(%(users)s) AND status IN ('pending', 'active', 'past_due', 'paused', 'suspended')
          GROUP BY user_id HAVING count(*) > 1""",
+    "A wallet holds less than nothing": """
+        SELECT user_id FROM billing_account WHERE user_id = ANY(%(users)s) AND balance < 0""",
+    "A term begins before the one before it ends": """
+        SELECT one.subscription_id FROM subscriptions_period one
+          JOIN subscriptions_period two ON two.subscription_id = one.subscription_id AND two.number > one.number
+          JOIN subscriptions_subscription subscription ON subscription.id = one.subscription_id
+         WHERE subscription.user_id = ANY(%(users)s) AND two.starts_at < one.ends_at""",
+    "Somebody has watched hours for which nothing was taken, or paid for hours without access": """
+        SELECT subscription.id FROM subscriptions_subscription subscription
+          JOIN subscriptions_meter meter ON meter.subscription_id = subscription.id
+         WHERE subscription.user_id = ANY(%(users)s) AND subscription.status = 'active'
+           AND meter.billed_to > subscription.access_until""",
     "Two paid terms of a customer overlap": """
         SELECT one.id FROM subscriptions_subscription one
           JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id

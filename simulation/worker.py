@@ -12,7 +12,7 @@ from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Callback, Delivery
 from notifications import mailings
 from simulation.world import World
-from subscriptions import endings
+from subscriptions import endings, hours, reminders, renewals
 
 # Each sweep, and when its next row is due.
 SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
@@ -39,6 +39,18 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
     "terms": (
         endings.end_due,
         "SELECT min(next_action_at) FROM subscriptions_subscription WHERE next_action_at IS NOT NULL",
+    ),
+    "renewals": (
+        renewals.renew_due,
+        "SELECT min(next_charge_at) FROM subscriptions_subscription WHERE next_charge_at IS NOT NULL",
+    ),
+    "reminders": (
+        reminders.remind_due,
+        "SELECT min(remind_at) FROM subscriptions_subscription WHERE remind_at IS NOT NULL",
+    ),
+    "hours": (
+        hours.charge_due,
+        "SELECT min(next_tick_at) FROM subscriptions_meter WHERE next_tick_at IS NOT NULL",
     ),
     "mails": (
         mailings.send_due,

@@ -8,7 +8,7 @@ from acquiring.types import Outcome
 from billing import checkouts, invoices, payments
 from billing.errors import Conflict, NotFound
 from billing.models import Event, Payment
-from tests.billing.desk import AT, HOUR, MINUTE, SECOND, audit, bill, fresh, paid, pass_time, start, told
+from tests.billing.desk import AT, DAY, HOUR, MINUTE, SECOND, audit, bill, fresh, paid, pass_time, start, told
 from tests.fake_acquirer import FakeAcquirer, Fault
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +50,17 @@ def test_M3_while_the_acquirer_cannot_say_the_invoice_stays_open(acquirer: FakeA
     assert fresh(payment.invoice).status == "open"
     pass_time(HOUR, MINUTE)
     assert fresh(payment.invoice).status == "void"
+
+
+def test_an_invoice_that_cannot_be_closed_for_days_is_tried_less_and_less_often(acquirer: FakeAcquirer) -> None:
+    payment = start()
+    acquirer.program("void", *[Fault.LOSE_REQUEST] * 9)
+    waits = []
+    for days in (0, 1, 3):
+        when = AT + HOUR + days * DAY
+        assert checkouts.close_due(at=when) == 1
+        waits.append(fresh(payment.invoice).next_sweep_at - when)
+    assert waits == [checkouts.LEASE, checkouts.LONGEST, checkouts.LONGEST]
 
 
 def test_M3_a_payment_that_begins_between_the_closing_and_the_voiding_keeps_the_invoice_open(

@@ -8,7 +8,7 @@ import pytest
 from moneyed import Money
 
 from acquiring.types import Outcome, Status
-from billing import payments, refunds, settlement
+from billing import payments, reconciliation, refunds, settlement
 from billing.errors import Conflict
 from billing.models import Callback, Case, Event, Payment, Refund
 from subscriptions import cancellation
@@ -240,3 +240,36 @@ def test_M3_the_statement_tells_that_an_older_payment_was_paid_after_the_newer_o
     assert Payment.objects.get(pk=first.pk).surplus and story.watches
     assert Refund.objects.get(payment=first).status == "succeeded" and suspense().amount == 0
     right(story)
+
+
+def test_B7_a_cabinet_refund_of_our_payment_is_recorded_and_cannot_hide_in_suspense(story: Story) -> None:
+    paid(story).bank.refund_in_cabinet(story.payment.acquirer_payment_id, 10_000)
+    [case] = compare(story).opened
+    with pytest.raises(Conflict) as refused:
+        resolve(story, case, "book")
+    assert refused.value.code == "record_it"
+    story.bank.fault("refund_pending:3600", count=1)
+    ours = give_back(story, "199.00")
+    with pytest.raises(Conflict) as refused:
+        resolve(story, case, "book")
+    assert (refused.value.code, ours.is_live, suspense().amount) == ("refund_in_progress", True, 0)
+    resolve(story, case, "record")
+    assert story.payment.refunded == 29_900 and story.payment.refundable == rub("0")
+
+
+def test_B7_a_cabinet_refund_told_before_its_payment_is_known_is_recorded_at_the_payment(story: Story) -> None:
+    again = paid(story).bank.capture_again(story.payment.acquirer_payment_id)
+    story.bank.refund_in_cabinet(again["id"], 10_000)
+    said = Outcome(Status.SUCCEEDED, reference="ref_early", amount=rub("100.00"))
+    case = reconciliation.unknown_refund("sandbox", said, again["id"], at=story.at)
+    assert case is not None and case.payment is None
+    compare(story)
+    story.wait(minutes=1)
+    second = Payment.objects.get(again_of=story.payment)
+    with pytest.raises(Conflict):
+        resolve(story, case, "book")
+
+    Refund.objects.filter(payment=second).update(status="failed")
+    resolve(story, case, "record")
+    assert Case.objects.get(pk=case.pk).payment == second
+    assert second.refunds.filter(status="succeeded").get().amount == 10_000
