@@ -129,6 +129,8 @@ def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
         if payment is not None:  # what the bank has returned can be given back again
             payment.charged_back = max(payment.charged_back - case.theirs, 0)
             payment.save(update_fields=["charged_back", "updated_at"])
+            if payment.surplus:
+                _give_back_surplus(case, payment, at=at)
         return
     ledger.post(
         f"case:{case.pk}:loss",
@@ -138,6 +140,16 @@ def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
         description="A dispute that was lost",
         at=at,
     )
+
+
+def _give_back_surplus(case: Case, payment: Payment, *, at: datetime) -> None:
+    """Money that nobody owed and the customer's bank has returned to us goes back to the customer; the sweep sends it."""
+    back = min(payment.refundable, case.their_money)
+    if back.amount > 0:
+        reason = "Nobody owed this payment, and the dispute about it was won"
+        key = f"won:{case.pk}"
+        refunds.promise(payment, amount=back, reason=reason, actor="system", at=at, request_key=key)
+        refunds.hurry()
 
 
 def _record(case: Case, *, actor: str, reason: str, at: datetime) -> None:

@@ -19,7 +19,7 @@ from simulation.points import Point, Site
 
 T = TypeVar("T")
 
-NEW, OLD, OTHER = 0.5, 0.01, 0.03  # times the rate: at a point where nobody died yet, at another, another process
+NEW, OLD, OTHER = 2.5, 0.01, 0.03  # times the rate: at a point where nobody died yet, at another, another process
 HICCUP = 0.002  # times the rate: a statement that PostgreSQL does not answer
 
 _CHANGES = ("INSERT", "UPDATE", "DELETE")

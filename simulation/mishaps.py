@@ -104,7 +104,7 @@ class Mishaps:
         return self._world.banks["held" if self._dice.random() < 0.2 else "sandbox"]
 
     def _some(self, bank: Bank, where: str) -> BankPayment | None:
-        """One of the latest payments of this kind."""
-        latest = bank.books.select(BankPayment, f"{where} ORDER BY seq DESC LIMIT 20")
+        """One of the latest payments of this kind. What was taken in part, a human has in hand already: see docs."""
+        latest = bank.books.select(BankPayment, f"{where} AND captured = amount ORDER BY seq DESC LIMIT 20")
         found = [payment for payment in latest if payment.order_id not in self._world.watch.strays]
         return self._dice.choice(found) if found else None

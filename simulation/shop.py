@@ -105,9 +105,12 @@ class Visitor:
     def cancel(self, subscription: Subscription) -> None:
         """Cancels; sometimes with the figure that the page showed, sometimes twice at once."""
         expected = self._shown(subscription) if self.dice.random() < 0.5 else None
+        key = f"cancel {self.number}-{self.world.diary.step}" if self.dice.random() < 0.6 else None
         self.act(
             "cancel",
-            lambda: cancellation.cancel(subscription.pk, actor=self.actor, at=self.world.now, expected_refund=expected),
+            lambda: cancellation.cancel(
+                subscription.pk, actor=self.actor, at=self.world.now, expected_refund=expected, request_key=key
+            ),
             twin=self.dice.random() < 0.3,
         )
         if self.dice.random() < 0.15:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -63,9 +64,9 @@ class Staff:
             self._dismiss(callback)
         for delivery in Delivery.objects.filter(status=Delivery.Status.PARKED).order_by("pk")[:limit]:
             self._do(f"retry event {delivery.pk}", events.retry, delivery.pk)
+            self._give_up(delivery)
         for message in Message.objects.filter(status=Message.Status.PARKED).order_by("created_at", "pk")[:limit]:
-            self._world.watch.sent_again.add(f"<{message.pk}@boxoffice>")
-            self._do(f"retry mail {message.pk}", mailings.retry, message.pk)
+            self._deal_with_mail(message)
         for refund in self._refused()[:limit]:
             self._give_back(refund)
         for payment in Payment.objects.exclude(parked="").order_by("created_at", "pk")[:limit]:
@@ -76,6 +77,22 @@ class Staff:
             self._let_run(halt)
         for case in Case.objects.filter(status=Case.Status.OPEN).order_by("created_at", "pk")[:limit]:
             self._resolve(case)
+
+    def _deal_with_mail(self, message: Message) -> None:
+        """A mail of which nobody knows whether it went out is sent again, or told by telephone."""
+        if message.pk.int % 4:
+            self._world.watch.sent_again.add(f"<{message.pk}@boxoffice>")
+            self._do(f"retry mail {message.pk}", mailings.retry, message.pk)
+        else:
+            verb = partial(mailings.dismiss, message.pk, by=ACTOR, reason="Told by telephone")
+            self._world.act("staff", f"dismiss mail {message.pk}", verb)
+
+    def _give_up(self, delivery: Delivery) -> None:
+        """A mail that cannot be written is told by telephone. What moves money is never given up."""
+        delivery.refresh_from_db()
+        if delivery.status == Delivery.Status.PARKED and delivery.handler.startswith("notifications."):
+            verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
+            self._world.act("staff", f"give up event {delivery.pk}", verb)
 
     def _dismiss(self, callback: Callback) -> None:
         """What no second try makes good."""
@@ -95,7 +112,11 @@ class Staff:
         )
 
     def _let_run(self, halt: Halt) -> None:
-        """A sweep stopped itself: after a day without workers there is much to do."""
+        """A sweep stopped itself: after a day without workers there is much to do. Some want to sleep on it first."""
+        if halt.status == Halt.Status.STOPPED and not self._world.calm and halt.pk.int % 3 == 0:
+            verb = partial(guard.keep_stopped, halt.pk, actor=ACTOR, reason="Not today", at=self._world.now)
+            self._world.act("staff", f"keep {halt.sweep} stopped", verb)
+            return
         self._world.act(
             "staff",
             f"let {halt.sweep} run",
@@ -107,12 +128,25 @@ class Staff:
     def _resolve(self, case: Case) -> None:
         """One of the buttons beside a case, the same whenever it is pressed. No case of money is waved away."""
         ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
+        if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 4 == 0:
+            self._win(case)
+            return
         if case.kind == Case.Kind.UNKNOWN_REFUND:
             self._resolve_by(case, "record")  # refused where more was promised than is left
             if self._world.result.startswith("refused") and not self._is_of_an_order_of_ours(case):
                 self._resolve_by(case, "book")
         else:
             self._resolve_by(case, ways[case.pk.int % len(ways)])
+            if self._world.result == "refused refund_not_made":
+                self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
+
+    def _win(self, case: Case) -> None:
+        """The customer's bank returns what it took back."""
+        bank = self._world.banks[case.acquirer]
+        theirs = bank.books.first(BankPayment, "id = ?", case.reference)
+        self._resolve_by(case, "won")
+        if theirs and self._world.result == "done":
+            bank.books.save(replace(theirs, charged_back=theirs.charged_back - case.theirs))
 
     def _is_of_an_order_of_ours(self, case: Case) -> bool:
         """Whether the cabinet shows an order of ours, of whose payment we have not heard yet: its news will come."""

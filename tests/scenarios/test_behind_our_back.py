@@ -242,6 +242,26 @@ def test_M3_the_statement_tells_that_an_older_payment_was_paid_after_the_newer_o
     right(story)
 
 
+def test_B7_surplus_that_a_won_dispute_returned_goes_to_the_customer(story: Story) -> None:
+    again = paid(story).bank.capture_again(story.payment.acquirer_payment_id)
+    story.bank.fault("refund_declined", count=1)
+    compare(story)
+    story.wait(minutes=1)
+    second = Payment.objects.get(again_of=story.payment)
+    story.bank.charge_back(again["id"])
+    compare(story)
+    assert (second.refunds.get().status, Payment.objects.get(pk=second.pk).refundable) == ("failed", rub("0"))
+
+    case = Case.objects.get(kind="chargeback")
+    resolve(story, case, "won")
+    with pytest.raises(Conflict):
+        resolve(story, case, "won")
+    assert [(each.amount, each.status) for each in second.refunds.order_by("created_at")] == [
+        (29_900, "failed"),
+        (29_900, "created"),
+    ]
+
+
 def test_B7_a_cabinet_refund_of_our_payment_is_recorded_and_cannot_hide_in_suspense(story: Story) -> None:
     paid(story).bank.refund_in_cabinet(story.payment.acquirer_payment_id, 10_000)
     [case] = compare(story).opened
