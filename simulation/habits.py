@@ -87,7 +87,8 @@ class Subscriber(Visitor):
             self.leave(payment)
             self.later(self.visit, MINUTE, 30 * DAY)
         elif draw < 0.82:
-            self.subscribe(self.order())  # perhaps another plan
+            same = self.dice.random() < 0.5
+            self.subscribe(self.order(subscription.plan.code if same else None))
             self.later(self.visit, MINUTE / 6, 10 * MINUTE)
         elif draw < 0.87:
             self.cancel(subscription)
