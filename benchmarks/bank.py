@@ -25,9 +25,7 @@ AT = "2026-01-01T00:00:00+00:00"
 
 def at_once() -> Sandbox:
     """The backend that `settings.ACQUIRERS` names."""
-    return Sandbox(
-        "http://bank.invalid", "shop", SECRET, [SECRET], "http://shop.invalid/callback", adapter=_AtOnce()
-    )
+    return Sandbox("http://bank.invalid", "shop", SECRET, [SECRET], "http://shop.invalid/callback", adapter=_AtOnce())
 
 
 def reference(payment_id: uuid.UUID | str) -> str:

@@ -19,8 +19,8 @@ def start() -> None:
     """Sets Django up. DATABASE_URL and BROKER_URL come from the environment."""
     os.environ.update(DEBUG="1", DJANGO_SETTINGS_MODULE="billing_project.settings")
     os.environ.setdefault("LOG_LEVEL", "ERROR")
-    import django  # noqa: PLC0415  after the environment
-    from django.conf import settings  # noqa: PLC0415
+    import django
+    from django.conf import settings
 
     for name, value in SETTINGS.items():
         setattr(settings, name, value)

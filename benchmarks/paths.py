@@ -70,15 +70,15 @@ class Scale:
 
 def measure(path: str, scale: Scale) -> dict[str, Any]:
     """Measures one path in this process, Django being set up."""
-    from benchmarks.measure import peak_mib  # noqa: PLC0415  after Django
+    from benchmarks.measure import peak_mib
 
     comparisons = list(_memory(scale) if path == "memory" else _sides(path, scale))
     return {"comparisons": [asdict(each) for each in comparisons], "peak_mib": peak_mib()}
 
 
 def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
-    from benchmarks import audit, trips  # noqa: PLC0415  after Django
-    from benchmarks.measure import asked, middle, ratios, take_turns  # noqa: PLC0415
+    from benchmarks import audit, trips
+    from benchmarks.measure import asked, middle, ratios, take_turns
 
     sides = audit.sides(scale.payments) if path == "audit" else getattr(trips, path)()
     rates = take_turns(sides, trips=scale.trips, rounds=scale.rounds)
@@ -103,7 +103,7 @@ def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
 
 
 def _memory(scale: Scale) -> Sequence[Comparison]:
-    from benchmarks import memory  # noqa: PLC0415  after Django
+    from benchmarks import memory
 
     goal = GOALS["memory"]
     assert goal is not None

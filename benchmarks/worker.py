@@ -9,11 +9,11 @@ from benchmarks import boot
 
 def main() -> None:
     boot.start()
-    from benchmarks.measure import idle, peak_mib  # noqa: PLC0415  after Django
-    from billing import tasks as billing  # noqa: PLC0415
-    from billing.models import Callback, Delivery  # noqa: PLC0415
-    from notifications import tasks as notifications  # noqa: PLC0415
-    from notifications.models import Message  # noqa: PLC0415
+    from benchmarks.measure import idle, peak_mib
+    from billing import tasks as billing
+    from billing.models import Callback, Delivery
+    from notifications import tasks as notifications
+    from notifications.models import Message
 
     before = Message.objects.filter(status="sent").count()
     due = (
