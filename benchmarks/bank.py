@@ -18,14 +18,14 @@ from requests.adapters import BaseAdapter
 
 from acquiring.backends.sandbox import Sandbox
 
-SECRET = "benchmark"
+KEY = "benchmark"
 PRICE = 29_900  # kopecks
 AT = "2026-01-01T00:00:00+00:00"
 
 
 def at_once() -> Sandbox:
     """The backend that `settings.ACQUIRERS` names."""
-    return Sandbox("http://bank.invalid", "shop", SECRET, [SECRET], "http://shop.invalid/callback", adapter=_AtOnce())
+    return Sandbox("http://bank.invalid", "shop", KEY, [KEY], "http://shop.invalid/callback", adapter=_AtOnce())
 
 
 def reference(payment_id: uuid.UUID | str) -> str:
@@ -41,7 +41,7 @@ def paid(payment_id: uuid.UUID) -> tuple[bytes, dict[str, str]]:
         "object": _payment(str(payment_id), PRICE, "succeeded"),
     }
     body = json.dumps(note).encode()
-    signature = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
+    signature = base64.b64encode(hmac.new(KEY.encode(), body, hashlib.sha256).digest()).decode()
     return body, {"X-Bank-Signature": signature}
 
 

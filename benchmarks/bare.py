@@ -1,6 +1,7 @@
 """The bare things: the rows of each trip written by plain statements, with nothing looked up, locked or verified.
 
-Each function takes a cursor, Django's or psycopg's own, and what the trip is about. `STATEMENTS` says how many it sends.
+Each function takes a cursor, Django's or psycopg's own, and what the trip is about. `STATEMENTS` says how many it
+sends.
 """
 
 from __future__ import annotations

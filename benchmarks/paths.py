@@ -84,8 +84,9 @@ def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
     rates = take_turns(sides, trips=scale.trips, rounds=scale.rounds)
     ours, *others = sides
     found, sent = [], asked(ours)
+    goals = {goal.against: goal.ratio for goal in [GOALS[path]] if goal}
     for side in others:
-        goal = GOALS[path] if (goal := GOALS[path]) and goal.against == side.name else None
+        goal = goals.get(side.name)
         each, theirs = ratios(rates, ours.name, side.name), asked(side)
         found.append(
             Comparison(
@@ -96,7 +97,7 @@ def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
                 max(each),
                 (middle(rates[ours.name]), middle(rates[side.name])),
                 ((sent.statements, sent.commits), (theirs.statements, theirs.commits)),
-                goal and goal.ratio,
+                goal,
             )
         )
     return found
