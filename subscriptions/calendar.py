@@ -16,6 +16,18 @@ def anniversary(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     return _moved(anchor, relativedelta(months=months), zone) if months else anchor.astimezone(UTC)
 
 
+def continued(anchor: datetime, end: datetime, months: int, zone: tzinfo) -> datetime:
+    """The end of a term of `months` months that begins at `end`, where the term before it ended; in UTC.
+
+    The months go on being counted from `anchor`, so that its day never drifts; from `end` itself where that is no
+    anniversary of it (a term that was moved by hand).
+    """
+    before = months_begun(anchor, end, zone) - 1
+    if before >= 0 and anniversary(anchor, before, zone) == end:
+        return anniversary(anchor, before + months, zone)
+    return anniversary(end, months, zone)
+
+
 def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
     """How many months from `anchor` have begun by `at`: 0 before it, 1 from it on, 2 from the first anniversary."""
     if at < anchor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -13,10 +13,10 @@ from moneyed import Money
 from billing import checkouts, events, money, refunds
 from billing.errors import Conflict
 from billing.models import Payment, Refund
-from subscriptions import lifecycle, pricing
-from subscriptions.models import Period, Subscription
+from subscriptions import lifecycle, metering, pricing, terms
+from subscriptions.models import Period, Plan, Subscription
 
-NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until", "next_action_at")
+NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,36 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A cancelled subscription and the refund that it brought, if any."""
+    """A cancelled subscription and the refunds that it brought: one of each term of which something comes back."""
 
     subscription: Subscription
-    refund: Refund | None
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def refund(self) -> Refund | None:
+        """The first refund: the only one, unless a later term was paid already."""
+        return self.refunds[0] if self.refunds else None
+
+    @property
+    def total(self) -> Money | None:
+        """What comes back in all; None where nothing does."""
+        return sum((refund.money for refund in self.refunds[1:]), start=self.refunds[0].money) if self.refunds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one paid term gives back."""
+
+    period: Period
+    payment: Payment | None
+    found: pricing.Unused
 
 
 def preview(subscription: Subscription, *, at: datetime) -> Preview:
     """What cancelling at `at` gives back, and until when access goes on. Raises Conflict `not_cancellable`."""
-    return _preview(subscription, _paid_period(subscription, at), at)
+    if subscription.plan.hourly:
+        return _preview_of_hours(subscription, at)
+    return _preview(_shares(subscription, at))
 
 
 def cancel(
@@ -57,39 +78,77 @@ def cancel(
     is closed instead. The same `request_key` finds what it did the first time. Raises NotFound; Conflict
     `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
-    if _is_pending(subscription_id):
-        if expected_refund is not None and expected_refund.amount != 0:
-            raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
-        return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+    if metering.is_hourly(subscription_id) or _is_pending(subscription_id):
+        return _nothing_back(
+            subscription_id, expected_refund, actor=actor, at=at, reason=reason, request_key=request_key
+        )
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
         if request_key and (done := _done_before(subscription, request_key)):
             return done
-        period = _paid_period(subscription, at)
-        seen = _preview(subscription, period, at)
+        if subscription.status in terms.RUNNING:
+            terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was cancelled")
+        shares = _shares(subscription, at)
+        seen = _preview(shares)
         if expected_refund is not None and expected_refund != seen.refund:
             raise Conflict(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
             )
         subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
         subscription.cancel_key = request_key or ""
-        subscription.auto_renew = False
-        subscription.access_until = seen.access_until
-        subscription.valid_till = min(seen.access_until, period.ends_at or seen.access_until)  # grace is not paid
-        subscription.next_action_at = seen.access_until
+        _end_at(subscription, seen.access_until, shares)
         events.change(
             subscription,
             subscription.cancel,
             actor=actor,
             at=at,
             reason=reason,
-            save=NOTED,
+            save=[*NOTED, *terms.AHEAD],
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
-        refund = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
-    if refund:
-        refund = refunds.submit(refund.pk, at=at)
-    return Cancelled(subscription, refund)
+        promised = [
+            _promise(subscription, share, number, actor=actor, at=at, reason=reason, requested_by=requested_by)
+            for number, share in enumerate((share for share in shares if share.found.refund.amount), 1)
+        ]
+    made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
+    return Cancelled(subscription, made)
+
+
+def _end_at(subscription: Subscription, access_until: datetime, shares: list[Share]) -> None:
+    """Nothing renews or reminds any more; the paid rest ends at `access_until`."""
+    subscription.auto_renew = False
+    subscription.access_until = access_until
+    paid_till = max(share.period.ends_at or access_until for share in shares)
+    subscription.valid_till = min(access_until, paid_till)  # grace is not paid
+    subscription.next_action_at = access_until
+    subscription.next_charge_at = subscription.remind_at = None
+
+
+def _preview_of_hours(subscription: Subscription, at: datetime) -> Preview:
+    """By the hour nothing was paid in advance."""
+    if subscription.status not in metering.RUNS:
+        raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
+    due, left = metering.account(subscription, at=at)
+    until = min(at, subscription.access_until or at)
+    return Preview(left * 0, until, f"{money.spoken(due)} is taken for the time so far. {metering.left_over(left)}")
+
+
+def _nothing_back(
+    subscription_id: uuid.UUID,
+    expected_refund: Money | None,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str,
+    request_key: str | None,
+) -> Cancelled:
+    """Ends what was not paid in advance: by the hour, or a checkout that waits."""
+    if expected_refund is not None and expected_refund.amount != 0:
+        raise Conflict("Nothing was paid in advance, so nothing comes back.", "stale_refund", refund="0")
+    if metering.is_hourly(subscription_id):
+        ended = metering.cancel(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+        return Cancelled(ended)
+    return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
 
 
 def _is_pending(subscription_id: uuid.UUID) -> bool:
@@ -101,7 +160,14 @@ def _done_before(subscription: Subscription, request_key: str) -> Cancelled | No
     over = (Subscription.Status.CANCELLED, Subscription.Status.ENDED, Subscription.Status.ABANDONED)
     if subscription.cancel_key != request_key or subscription.status not in over:
         return None
-    return Cancelled(subscription, Refund.objects.filter(request_key=f"cancel:{subscription.pk}").first())
+    return Cancelled(subscription, tuple(refunds_of(subscription)))
+
+
+def refunds_of(subscription: Subscription) -> list[Refund]:
+    """The refunds that cancelling a subscription brought, the first one first."""
+    key = f"cancel:{subscription.pk}"
+    found = Refund.objects.filter(payment__user_id=subscription.user_id, request_key__startswith=key)
+    return list(found.order_by("created_at", "request_key"))
 
 
 def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str, request_key: str | None) -> Cancelled:
@@ -114,21 +180,29 @@ def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str,
     reason = reason or "Cancelled before payment"
     checkouts.close(invoice_id, actor=actor, at=at, reason=reason)
     lifecycle.abandon(invoice_id, actor=actor, at=at, reason=reason)
-    return Cancelled(Subscription.objects.get(pk=subscription_id), None)
+    return Cancelled(Subscription.objects.get(pk=subscription_id))
 
 
-def _paid_period(subscription: Subscription, at: datetime) -> Period:
-    """The period that is running, or will begin. Raises Conflict where there is nothing to cancel."""
-    running = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
-    period = (
-        subscription.periods.filter(starts_at__isnull=False)
-        .select_related("invoice", "invoice__account")
-        .order_by("-number")
-        .first()
-    )
-    if subscription.status not in running or period is None:
+def _shares(subscription: Subscription, at: datetime) -> list[Share]:
+    """What each paid term that is not over gives back: the running one by its rules, later ones whole.
+
+    Where all are over, the last one tells why nothing comes back. Raises Conflict where there is nothing to cancel.
+    """
+    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account")
+    periods = list(begun.order_by("number"))
+    if subscription.status not in terms.RUNNING or not periods:
         raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
-    return period
+    ahead = [period for period in periods if period.ends_at and period.ends_at > at] or periods[-1:]
+    return [_share(subscription, ahead[0], at), *(_later(_share(subscription, period, at)) for period in ahead[1:])]
+
+
+def _later(share: Share) -> Share:
+    """A term after the running one comes back whole: nobody has had anything of it. A plan without refunds keeps it."""
+    if share.payment is None or share.period.starts_at is None or share.period.refund_policy == Plan.RefundPolicy.NONE:
+        return share
+    back = share.payment.captured_money - share.payment.refunded_money
+    why = f"The term after it has not begun, so {money.spoken(back)} for it comes back."
+    return replace(share, found=pricing.Unused(back, share.period.starts_at, why))
 
 
 def _payment(period: Period) -> Payment | None:
@@ -137,14 +211,22 @@ def _payment(period: Period) -> Payment | None:
     return period.invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
 
 
-def _preview(subscription: Subscription, period: Period, at: datetime) -> Preview:
+def _preview(shares: list[Share]) -> Preview:
+    """All of it in one: the sum, the last moment of access that any term leaves, and why."""
+    found = [share.found for share in shares]
+    kept = [found[0], *(each for each in found[1:] if each.refund.amount == 0)]
+    return Preview(
+        sum((each.refund for each in found[1:]), start=found[0].refund),
+        max(each.access_until for each in kept),
+        " ".join(each.explanation for each in found),
+    )
+
+
+def _share(subscription: Subscription, period: Period, at: datetime) -> Share:
     payment, plan = _payment(period), subscription.plan
     if payment is None or period.starts_at is None or period.ends_at is None or payment.settled_at is None:
-        return Preview(
-            subscription.price.money * 0,
-            max(period.ends_at or at, at),
-            "Nothing was paid for this term, so nothing comes back.",
-        )
+        why = "Nothing was paid for this term, so nothing comes back."
+        return Share(period, None, pricing.Unused(subscription.price.money * 0, max(period.ends_at or at, at), why))
     term = pricing.Term(
         policy=period.refund_policy,
         paid=payment.captured_money,
@@ -157,31 +239,28 @@ def _preview(subscription: Subscription, period: Period, at: datetime) -> Previe
         cooling_off=settings.COOLING_OFF,
         anchor_at=subscription.anchor_at,
     )
-    found = pricing.unused(term, at)
-    return Preview(found.refund, found.access_until, found.explanation)
+    return Share(period, payment, pricing.unused(term, at))
 
 
 def _promise(
     subscription: Subscription,
-    period: Period,
-    seen: Preview,
+    share: Share,
+    number: int,
     *,
     actor: str,
     at: datetime,
     reason: str,
     requested_by: uuid.UUID | None,
-) -> Refund | None:
-    payment = _payment(period)
-    if payment is None or seen.refund.amount == 0:
-        return None
+) -> Refund:
+    assert share.payment is not None
     by_staff = requested_by not in (None, subscription.user_id)
     return refunds.promise(
-        refunds.lock_payment(payment.pk),
-        amount=seen.refund,
+        refunds.lock_payment(share.payment.pk),
+        amount=share.found.refund,
         reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
         actor=actor,
         at=at,
-        explanation=seen.explanation,
+        explanation=share.found.explanation,
         requested_by=requested_by,
-        request_key=f"cancel:{subscription.pk}",
+        request_key=f"cancel:{subscription.pk}" + (f":{number}" if number > 1 else ""),
     )
