@@ -11,8 +11,8 @@ from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
 from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
-from billing.errors import Conflict, Invalid, NotFound
-from billing.models import Account, Payment, Refund
+from billing.errors import Conflict, Invalid
+from billing.models import Payment, Refund
 
 log = logging.getLogger(__name__)
 
