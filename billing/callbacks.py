@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db import transaction
-
 from acquiring import registry
 from acquiring.base import BadCallback
 from acquiring.types import Notice, Reply, Status, Subject
@@ -40,20 +38,17 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
     except BadCallback as error:
         log.warning("bad callback for %s: %s", acquirer, error)
         raise Invalid("This is not a callback of that acquirer.", "bad_callback") from None
-    with transaction.atomic():
-        _, new = Callback.objects.get_or_create(
-            acquirer=acquirer,
-            dedupe_key=_short(notice.dedupe_key),
-            defaults={
-                "kind": notice.kind.replace("\x00", "")[:60],
-                "headers": {k: v for k, v in headers.items() if k not in PRIVATE_HEADERS} | {":kind": kind},
-                "body": body.decode(),
-                "next_attempt_at": at,
-                "received_at": at,
-            },
-        )
-        if new:
-            wake.after_commit("billing.tasks.process_callbacks")
+    callback = Callback(
+        acquirer=acquirer,
+        dedupe_key=_short(notice.dedupe_key),
+        kind=notice.kind.replace("\x00", "")[:60],
+        headers={k: v for k, v in headers.items() if k not in PRIVATE_HEADERS} | {":kind": kind},
+        body=body.decode(),
+        next_attempt_at=at,
+        received_at=at,
+    )
+    Callback.objects.bulk_create([callback], ignore_conflicts=True)  # one statement; the unique key knows the known
+    wake.after_commit("billing.tasks.process_callbacks")
     return backend.reply(notice, True)
 
 
@@ -95,15 +90,11 @@ def process(callback_id: int, *, at: datetime) -> Callback:
 
 def _write_down(callback: Callback) -> Callback:
     """What became of it, unless another process has done it meanwhile."""
-    with transaction.atomic():
-        stored = Callback.objects.select_for_update().get(pk=callback.pk)
-        if stored.status == Callback.Status.PROCESSED:
-            return stored
-        callback.note = outcomes.storable(callback.note)
-        callback.save(
-            update_fields=["status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id"],
-        )
-    return callback
+    callback.note = outcomes.storable(callback.note)
+    names = ("status", "note", "next_attempt_at", "processed_at", "subject_type", "subject_id")
+    undone = Callback.objects.filter(pk=callback.pk).exclude(status=Callback.Status.PROCESSED)
+    written = undone.update(**{name: getattr(callback, name) for name in names})
+    return callback if written else Callback.objects.get(pk=callback.pk)
 
 
 def retry(callback_id: int, *, at: datetime) -> Callback:

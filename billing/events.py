@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
 
 from billing import outcomes, sweeps, wake
 from billing.context import request_id
@@ -24,6 +26,17 @@ Handler = Callable[[Event], None]
 LEASE = timedelta(minutes=1)
 BACK_OFF = tuple(timedelta(seconds=s) for s in (1, 5, 15, 60, 300, 900, 3600))
 PARK_AFTER = 12  # attempts
+
+COLUMNS = (
+    "kind", "subject_type", "subject_id", "from_state", "to_state", "actor", "reason", "user_id", "request_id", "at",
+)  # fmt: skip
+WRITE = f"""
+    WITH event AS (
+        INSERT INTO billing_event ({", ".join(COLUMNS)}, data) VALUES ({"%s, " * len(COLUMNS)}%s) RETURNING id, at),
+    deliveries AS (
+        INSERT INTO billing_delivery (event_id, handler, status, attempts, next_attempt_at, error)
+        SELECT event.id, handler, 'due', 0, event.at, '' FROM event, unnest(%s::text[]) AS handler)
+    SELECT id FROM event"""  # noqa: S608  ours
 
 _handlers: dict[str, dict[str, Handler]] = defaultdict(dict)
 
@@ -55,7 +68,7 @@ def emit(
     data: dict[str, Any] | None = None,
 ) -> Event:
     """Writes the event `kind` of `row`, and a delivery for each handler. Call it in the fact's own transaction."""
-    event = Event.objects.create(
+    event = Event(
         kind=kind,
         subject_type=row.noun,
         subject_id=row.pk,
@@ -68,11 +81,10 @@ def emit(
         request_id=request_id.get(),
         at=at,
     )
-    handlers = _handlers.get(kind, ())
+    handlers = list(_handlers.get(kind, ()))
+    event.pk = _written(event, handlers)
+    event._state.adding = False
     if handlers:
-        Delivery.objects.bulk_create(
-            [Delivery(event=event, handler=name, next_attempt_at=at) for name in handlers],
-        )
         wake.after_commit("billing.tasks.deliver_events")
     return event
 
@@ -175,9 +187,19 @@ def retry(delivery_id: int, *, at: datetime) -> Delivery:
     return delivery
 
 
+def _written(event: Event, handlers: list[str]) -> int:
+    """Inserts an event and its deliveries, in one statement because every step of every trip does it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            WRITE,
+            [*(getattr(event, name) for name in COLUMNS), json.dumps(event.data, cls=DjangoJSONEncoder), handlers],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def _lock_due(delivery_id: int) -> Delivery | None:
     due = Delivery.objects.filter(pk=delivery_id, status=Delivery.Status.DUE)
-    return due.select_for_update(of=("self",)).select_related("event").first()
+    return due.select_for_update(of=("self",)).select_related("event__user").first()
 
 
 def _failed(delivery_id: int, error: Exception, at: datetime) -> None:

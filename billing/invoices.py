@@ -122,6 +122,14 @@ def lock(invoice_id: uuid.UUID) -> Invoice:
         raise NotFound("There is no such invoice.", "invoice_not_found") from None
 
 
+def lock_of(payment_id: uuid.UUID) -> Invoice:
+    """The invoice of a payment, locked until the end of the transaction. Raises NotFound."""
+    try:
+        return Invoice.objects.select_for_update(of=("self",)).select_related("account").get(payments=payment_id)
+    except Invoice.DoesNotExist:
+        raise NotFound("There is no such payment.", "payment_not_found") from None
+
+
 def paid(invoice: Invoice, payment: Payment, *, actor: str, at: datetime) -> None:
     """Marks a locked open invoice as paid by `payment`."""
     invoice.paid_at = at

@@ -11,7 +11,7 @@ from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
 from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
-from billing.errors import Conflict, Invalid, NotFound
+from billing.errors import Conflict, Invalid
 from billing.models import Payment, Refund
 
 log = logging.getLogger(__name__)
@@ -188,11 +188,7 @@ def poll_due(*, at: datetime, limit: int = 20) -> int:
 
 def lock_payment(payment_id: uuid.UUID) -> Payment:
     """The payment, locked after its invoice until the end of the transaction. Raises NotFound."""
-    try:
-        invoice_id = Payment.objects.values_list("invoice_id", flat=True).get(pk=payment_id)
-    except Payment.DoesNotExist:
-        raise NotFound("There is no such payment.", "payment_not_found") from None
-    invoice = invoices.lock(invoice_id)
+    invoice = invoices.lock_of(payment_id)
     payment = Payment.objects.select_for_update().get(pk=payment_id)
     payment.invoice = invoice
     return payment

@@ -110,7 +110,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     payment.decline = payment.decline_code = payment.decline_message = ""
     if payment.save_card and outcome.card and outcome.card.token:
         payment.method = payment.method or _keep_card(payment, outcome.card, at=at)
-    if not payment.surplus:
+    if not payment.surplus and not payment.is_live:  # beside a live one there is no other: a unique index
         _step_back(payment, at=at)
     events.change(
         payment,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from celery import current_app
@@ -16,9 +17,26 @@ QUIET_SECONDS = 15.0  # after a broker did not take a wake-up, pages stop waitin
 _quiet_until = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A wake-up to come; two of one task are equal."""
+
+    task: str
+
+    def __call__(self) -> None:
+        now(self.task)
+
+
 def after_commit(task: str) -> None:
-    """Asks Celery to run `task` (its name) once the transaction in progress is committed, or now without one."""
-    transaction.on_commit(lambda: now(task), robust=True)
+    """Asks Celery to run `task` (its name) once the transaction in progress is committed, or now without one.
+
+    However often it is asked for in one transaction, it is woken once.
+    """
+    connection = transaction.get_connection()
+    asked = _Call(task)
+    kept = set(connection.savepoint_ids)  # what was asked for in a savepoint that is gone may yet be rolled back
+    if not any(call == asked and savepoints <= kept for savepoints, call, _ in connection.run_on_commit):
+        transaction.on_commit(asked, robust=True)
 
 
 def now(task: str) -> None:

@@ -37,19 +37,20 @@ def write(event: Event) -> Message | None:
     """Writes the mail about an event to its customer; the second time finds the first. None without a customer."""
     if event.user is None:
         return None
+    earlier = Message.objects.filter(event=event).first()  # whatever its address: no second mail to a new one
+    if earlier is not None:
+        return earlier
     name = " ".join(event.user.name.split())  # a name is one line, whatever was stored
     context = {"event": event, "name": name, "site": settings.PUBLIC_URL, **event.data}
     text = render_to_string(f"notifications/{event.kind}.txt", context).strip()
     subject, _, body = text.partition("\n")
-    message, _ = Message.objects.get_or_create(
-        event=event,  # alone: somebody who has a new address by the second time gets no second mail
-        defaults={
-            "recipient": event.user.email,
-            "subject": subject.removeprefix("Subject: ")[:200],
-            "body": body.strip() + "\n",
-            "next_attempt_at": event.at,
-            "created_at": event.at,
-        },
+    message = Message.objects.create(
+        event=event,
+        recipient=event.user.email,
+        subject=subject.removeprefix("Subject: ")[:200],
+        body=body.strip() + "\n",
+        next_attempt_at=event.at,
+        created_at=event.at,
     )
     wake.after_commit("notifications.tasks.send_messages")
     return message

@@ -280,10 +280,10 @@ def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscript
 
 def _period_of(invoice_id: uuid.UUID) -> Period | None:
     """The period that an invoice billed, its subscription locked; None where the invoice billed none."""
-    period = Period.objects.filter(invoice_id=invoice_id).first()
-    if period is None:
+    billed = Subscription.objects.filter(periods__invoice=invoice_id).select_related("plan", "price")
+    subscription = billed.select_for_update(of=("self",)).first()
+    if subscription is None:
         return None
-    subscription = lock(period.subscription_id)
-    period.refresh_from_db()
+    period = Period.objects.get(invoice_id=invoice_id)
     period.subscription = subscription
     return period

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("accounts", "acquiring", "billing", "billing_project", "notifications", "subscriptions")
-FOLDERS = (*PRODUCT, "script", "tests")
+FOLDERS = (*PRODUCT, "benchmarks", "script", "tests")
 FILE_LINES = 300
 FUNCTION_LINES = 50
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from subscriptions.models import Plan
 from tests.api.books import books
 from tests.api.client import V1, Api, check_problem
@@ -63,6 +64,22 @@ def test_M12_a_person_who_was_switched_off_is_refused(anna: Api) -> None:
     anna.user.is_active = False
     anna.user.save()
     assert anna.get("subscriptions").status_code == 401
+
+
+@pytest.mark.parametrize("query", ["", "?user_id={}"])
+def test_M12_access_is_for_those_who_may_come_in(anna: Api, query: str) -> None:
+    assert anna.user is not None
+    route = "access" + query.format(anna.user.pk)
+    assert anna.get(route).status_code == 200
+
+    anna.user.is_active = False
+    anna.user.save()
+    shut_out = anna.get(route)
+    assert (shut_out.status_code, shut_out.json()["code"]) == (401, anna.get("subscriptions").json()["code"])
+
+    User.objects.filter(pk=anna.user.pk).delete()
+    gone = anna.get(route)
+    assert (gone.status_code, gone.json()["code"]) == (401, anna.get("subscriptions").json()["code"])
 
 
 @pytest.mark.parametrize("route", READS)

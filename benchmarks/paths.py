@@ -1,0 +1,147 @@
+"""The hot paths, what each is held against, and the goals. `python -m benchmarks.paths NAME` measures one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks import boot
+
+TRIPS = 50  # of each side in a round
+ROUNDS = 5
+PAYMENTS = 20_000  # in the database that is audited
+FEW, MANY = 1_000, 10_000  # rows that a worker passes over
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The ratio that is wanted: at least, or for what should stay small at most."""
+
+    against: str
+    ratio: float
+    at_most: bool = False
+
+
+GOALS: dict[str, Goal | None] = {
+    "received": None,
+    "settled": Goal("view, nine statements", 0.5),
+    "checkout": None,
+    "refund": None,
+    "access": Goal("DRF view, one ORM query", 0.9),
+    "audit": Goal("bare join", 0.25),
+    "memory": Goal("few rows", 1.1, at_most=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One row of the table. `rates` are units per second, `asked` statements and commits per trip: ours, theirs."""
+
+    path: str
+    against: str
+    ratio: float
+    least: float
+    most: float
+    rates: tuple[float, float] = (0, 0)
+    asked: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
+    goal: float | None = None
+    at_most: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether there is no goal, or it is reached."""
+        if self.goal is None:
+            return True
+        return self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured."""
+
+    rounds: int = ROUNDS
+    trips: int = TRIPS
+    payments: int = PAYMENTS
+    rows: int = MANY
+
+
+def measure(path: str, scale: Scale) -> dict[str, Any]:
+    """Measures one path in this process, Django being set up."""
+    from benchmarks.measure import peak_mib
+
+    comparisons = list(_memory(scale) if path == "memory" else _sides(path, scale))
+    return {"comparisons": [asdict(each) for each in comparisons], "peak_mib": peak_mib()}
+
+
+def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
+    from benchmarks import audit, trips
+    from benchmarks.measure import asked, middle, ratios, take_turns
+
+    sides = audit.sides(scale.payments) if path == "audit" else getattr(trips, path)()
+    rates = take_turns(sides, trips=scale.trips, rounds=scale.rounds)
+    ours, *others = sides
+    found, sent = [], asked(ours)
+    goals = {goal.against: goal.ratio for goal in [GOALS[path]] if goal}
+    for side in others:
+        goal = goals.get(side.name)
+        each, theirs = ratios(rates, ours.name, side.name), asked(side)
+        found.append(
+            Comparison(
+                path,
+                side.name,
+                middle(each),
+                min(each),
+                max(each),
+                (middle(rates[ours.name]), middle(rates[side.name])),
+                ((sent.statements, sent.commits), (theirs.statements, theirs.commits)),
+                goal,
+            )
+        )
+    return found
+
+
+def _memory(scale: Scale) -> Sequence[Comparison]:
+    from benchmarks import memory
+
+    goal = GOALS["memory"]
+    assert goal is not None
+    few = memory.peak(max(scale.rows * FEW // MANY, 1))
+    many = memory.peak(scale.rows)
+    ratio = many / few
+    return [Comparison("memory", goal.against, ratio, ratio, ratio, (many, few), goal=goal.ratio, at_most=True)]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds those that say how much is measured."""
+    parser.add_argument("--rounds", type=positive, default=ROUNDS, help="in which every side takes its turn")
+    parser.add_argument("--trips", type=positive, default=TRIPS, help="of each side in a round")
+    parser.add_argument("--payments", type=positive, default=PAYMENTS, help="in the database that is audited")
+    parser.add_argument("--rows", type=positive, default=MANY, help="that a worker passes over, and a tenth of them")
+
+
+def scale_of(given: argparse.Namespace) -> Scale:
+    return Scale(given.rounds, given.trips, given.payments, given.rows)
+
+
+def positive(text: str) -> int:
+    """A whole number above zero. Raises ValueError."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paths", description=__doc__)
+    parser.add_argument("path", choices=list(GOALS))
+    arguments(parser)
+    given = parser.parse_args()
+    boot.start()
+    measures: Callable[[str, Scale], dict[str, Any]] = measure
+    print(json.dumps(measures(given.path, scale_of(given))))
+
+
+if __name__ == "__main__":
+    main()
