@@ -143,7 +143,7 @@ def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
 
 
 def _give_back_surplus(case: Case, payment: Payment, *, at: datetime) -> None:
-    """Money that nobody owed and the customer's bank has returned to us goes back to the customer; the sweep sends it."""
+    """Money that nobody owed, returned to us by the customer's bank, goes to the customer; the sweep sends it."""
     back = min(payment.refundable, case.their_money)
     if back.amount > 0:
         reason = "Nobody owed this payment, and the dispute about it was won"

@@ -64,7 +64,8 @@ class Mishaps:
     def dispute(self) -> None:
         """A card's holder has his bank take a payment back, in full or in part."""
         bank = self._bank()
-        if payment := self._some(bank, "captured > refunded + charged_back"):
+        payment = self._some(bank, "captured > refunded + charged_back")
+        if payment and payment.order_id not in self._world.watch.won:
             self._world.diary.fault("chargeback")
             left = payment.captured - payment.refunded - payment.charged_back
             part = self._dice.randint(1, left) if self._dice.random() < 0.5 else None

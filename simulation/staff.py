@@ -146,6 +146,7 @@ class Staff:
         theirs = bank.books.first(BankPayment, "id = ?", case.reference)
         self._resolve_by(case, "won")
         if theirs and self._world.result == "done":
+            self._world.watch.won.add(theirs.order_id)
             bank.books.save(replace(theirs, charged_back=theirs.charged_back - case.theirs))
 
     def _is_of_an_order_of_ours(self, case: Case) -> bool:

@@ -105,6 +105,7 @@ class Watch:
         self.mails: Counter[str] = Counter()
         self.sent_again: set[str] = set()  # by a human, who knows what he does
         self.strays: set[str] = set()  # orders that the shop never made
+        self.won: set[str] = set()  # orders about which a dispute was won: see docs/simulator.md
         self.reopened: set[str] = set()  # orders whose page the bank opened again
         self._listen_to_the_bank()
 
