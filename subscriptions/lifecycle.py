@@ -228,6 +228,8 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         number=1,
         months=offer.plan.months,
         refund_policy=offer.plan.refund_policy,
+        plan=offer.plan,
+        price=offer.price,
         invoice=invoice,
         created_at=at,
     )

@@ -89,7 +89,10 @@ class Plan(models.Model):
 
 
 class Price(models.Model):
-    """What a plan costs from a date on. A subscription keeps the price that it began with."""
+    """What a plan costs from a date on. A subscription keeps the price that it began with, until a price move.
+
+    Once it is used it is frozen: a trigger refuses to change or delete it (migration 0061).
+    """
 
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
     amount = models.BigIntegerField(help_text="Minor units (kopecks), for the whole term.")
@@ -98,7 +101,11 @@ class Price(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["plan", "currency", "starts_at"], name="price_one_from_a_date"),
+            models.UniqueConstraint(
+                fields=["plan", "currency", "starts_at"],
+                name="price_one_from_a_date",
+                violation_error_message="This plan has a price in this currency from that very moment already.",
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="price_above_zero"),
         )
         ordering = ("plan", "currency", "-starts_at")
