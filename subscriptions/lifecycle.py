@@ -223,6 +223,19 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
+    _first_period(subscription, offer, invoice, at)
+    events.emit(
+        "subscription.created",
+        subscription,
+        actor=actor,
+        at=at,
+        to_state=subscription.status,
+        data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
+    )
+    return subscription
+
+
+def _first_period(subscription: Subscription, offer: offers.Offer, invoice: Invoice, at: datetime) -> None:
     Period.objects.create(
         subscription=subscription,
         number=1,
@@ -233,15 +246,6 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         invoice=invoice,
         created_at=at,
     )
-    events.emit(
-        "subscription.created",
-        subscription,
-        actor=actor,
-        at=at,
-        to_state=subscription.status,
-        data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
-    )
-    return subscription
 
 
 def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:

@@ -116,7 +116,7 @@ def change_tariff(
 
 
 def reprice(subscription_id: uuid.UUID, price: Price, *, actor: str, at: datetime) -> None:
-    """Gives a subscription another rate of its own plan, in the caller's transaction; what was used is charged first."""
+    """Gives a subscription another rate, in the caller's transaction; what was used is charged at the old one first."""
     subscription, meter = _lock(subscription_id)
     _put_on(subscription, meter, price, actor=actor, at=at)
 

@@ -1,4 +1,4 @@
-"""Price moves: who would move is shown, then each is told in time, then the price changes; a billed term keeps its own."""
+"""Price moves: who would move is shown, each is told in time, then the price changes; a billed term keeps its own."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def propose(wanted: Proposal, *, actor: str, at: datetime) -> PriceMove:
             created_at=at,
         )
         data = {"to": money.plain(wanted.to_price.money), "effective_from": wanted.effective_from}
-        events.emit("price_move.proposed", move, actor=actor, at=at, reason=wanted.reason, data=data)
+        events.emit(
+            "price_move.proposed", move, actor=actor, at=at, reason=wanted.reason, to_state=move.status, data=data
+        )
     return move
 
 
@@ -240,9 +242,7 @@ def _billed(rows: Sequence[Moving]) -> set[uuid.UUID]:
 
 
 def _settle(rows: Sequence[Moving], outcome: Moving.Outcome, why: str, at: datetime) -> None:
-    Moving.objects.filter(pk__in=[row.pk for row in rows]).update(
-        outcome=outcome, why=why, settled_at=at, due_at=None
-    )
+    Moving.objects.filter(pk__in=[row.pk for row in rows]).update(outcome=outcome, why=why, settled_at=at, due_at=None)
 
 
 def _finish(moves: set[uuid.UUID], *, at: datetime) -> None:

@@ -30,7 +30,9 @@ def check_start(plan: Plan, currency: str, starts_at: datetime, *, at: datetime,
     """Raises Conflict `price_exists` for a second price from one moment, Invalid `price_never_counts` for one from
     before a price that counts already at `at`. `besides`: the id of the price that is being changed.
     """
-    others = Price.objects.filter(plan=plan, currency=currency).exclude(pk=besides)
+    others = Price.objects.filter(plan=plan, currency=currency)
+    if besides is not None:
+        others = others.exclude(pk=besides)
     if others.filter(starts_at=starts_at).exists():
         raise Conflict("This plan has a price in this currency from that very moment already.", "price_exists")
     later = others.filter(starts_at__gt=starts_at, starts_at__lte=at).order_by("-starts_at").first()

@@ -78,7 +78,7 @@ class Moving(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="movings")
     from_price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
     told_at = models.DateTimeField(null=True, blank=True, help_text="When the customer was sent the notice.")
-    due_at = models.DateTimeField(null=True, blank=True, help_text="Not before the date, nor before the notice is over.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="At the date, or when the notice is over.")
     settled_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=5, choices=Outcome, default=Outcome.OPEN, blank=True)
     why = models.CharField(max_length=200, blank=True, help_text="Why it keeps its price.")

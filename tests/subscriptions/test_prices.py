@@ -1,4 +1,4 @@
-"""P12: a price that is used stays as it is, and says so; a new one begins at a date and concerns new subscribers only."""
+"""P12: a price that is used stays as it is, and says so; a new one begins at a date, for new subscribers only."""
 
 from __future__ import annotations
 
