@@ -138,7 +138,8 @@ class PriceMoveAdmin(WithDeeds):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request).select_related("plan", "to_price", "from_price")
         done = Count("movings", filter=Q(movings__outcome=Moving.Outcome.MOVED))
-        return rows.annotate(in_it=Count("movings"), moved_so_far=done)
+        counted: QuerySet[Any] = rows.annotate(in_it=Count("movings"), moved_so_far=done)
+        return counted
 
     def sought(self, request: HttpRequest, term: str) -> Q:
         found = as_id(term)

@@ -18,7 +18,7 @@ from billing.api import people
 from billing.api.fields import UUID_PATH, Moment
 from billing.api.schema import in_query, says
 from billing.errors import Forbidden, Invalid, NotFound
-from subscriptions import entitlements
+from subscriptions import entitlements, explain
 from subscriptions.api import examples
 from subscriptions.api.subscriptions import VIEW
 
@@ -31,6 +31,7 @@ class EntitlementSerializer(serializers.Serializer[Any]):
 class AccessSerializer(serializers.Serializer[Any]):
     user_id = serializers.UUIDField()
     entitlements = EntitlementSerializer(many=True)
+    explanation = serializers.CharField(help_text="Why there is access and until when, or why there is none, in words.")
 
 
 class Access(APIView):
@@ -45,8 +46,10 @@ class Access(APIView):
     def get(self, request: Request) -> Response:
         """The roles owed to the caller, each until its end."""
         user_id = _whose(request)
-        owed = entitlements.of(user_id, at=timezone.now())
-        return Response(AccessSerializer({"user_id": user_id, "entitlements": owed}).data)
+        now = timezone.now()
+        owed, told = entitlements.of(user_id, at=now), explain.access(user_id, at=now)
+        shown = {"user_id": user_id, "entitlements": owed, "explanation": " ".join(told)}
+        return Response(AccessSerializer(shown).data)
 
 
 def _whose(request: Request) -> uuid.UUID:

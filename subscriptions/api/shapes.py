@@ -117,6 +117,7 @@ class RenewalSerializer(serializers.Serializer[Any]):
 class DetailSerializer(SubscriptionSerializer):
     next_charge = NextChargeSerializer(allow_null=True, help_text="null where nothing will be charged by itself.")
     cancellation = CancellationSerializer(allow_null=True, help_text="null where there is nothing to cancel.")
+    explanation = serializers.CharField(help_text="Why it gives access and until when, or why not, in words.")
 
 
 class SubscribedSerializer(serializers.Serializer[Any]):

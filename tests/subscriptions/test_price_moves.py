@@ -1,4 +1,4 @@
-"""P12: old subscribers are moved on purpose only: looked at, told in time, moved once; a billed term keeps its price."""
+"""P12: old subscribers are moved on purpose only: looked at, told in time, moved once; a billed term is left alone."""
 
 from __future__ import annotations
 
