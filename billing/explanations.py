@@ -1,5 +1,5 @@
-"""Payments and refunds in words, for the customer and for support: plain sentences. They read what was written down when
-it happened, never why staff did it: that is for colleagues.
+"""Payments and refunds in words, for the customer and for support: plain sentences, from what was written down when it
+happened; never why staff did it, which is for colleagues.
 
 What a payment was for beyond its invoice is told by the apps above (`tells`): billing knows of no terms and prices.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.utils.timezone import localtime
 
+from acquiring.types import Decline
 from billing import money
 from billing.ledger import WALLET
 from billing.models import InvoiceLine, Payment, Refund
@@ -19,6 +20,9 @@ from billing.models import InvoiceLine, Payment, Refund
 Teller = Callable[[Sequence[Payment]], Mapping[uuid.UUID, list[str]]]
 
 _tellers: list[Teller] = []
+
+# The bank's own sentence helps only where it speaks of the card; elsewhere it is technical, or not for the customer.
+QUOTED = (Decline.RETRY_LATER, Decline.ANOTHER_CARD, Decline.CUSTOMER_ACTION)
 
 
 def tells(teller: Teller) -> Teller:
@@ -34,7 +38,7 @@ def explain(payment: Payment) -> str:
 
 
 def sentences(payment: Payment) -> list[str]:
-    """What was paid for, how much and why so much, by which card and through whom; what became of it; what came back."""
+    """What was paid for, how much and why, by which card and through whom; what became of it; what came back."""
     return many([payment])[payment.pk]
 
 
@@ -126,7 +130,7 @@ def _state(payment: Payment) -> str:
         top = " It came on top of what was owed, so it is given back." if payment.surplus else ""
         return f"Paid on {moment(payment.settled_at)}.{top}"
     if status == Payment.Status.FAILED:
-        return f"Not paid: {(payment.decline_message or 'the bank refused').rstrip('.')}."
+        return f"Not paid: {_refused(payment)}."
     if status == Payment.Status.PENDING and payment.method_id:
         return "The bank has it and has not answered yet."
     return {
@@ -136,6 +140,15 @@ def _state(payment: Payment) -> str:
         Payment.Status.UNKNOWN: "Whether the money moved is not known yet; the bank is being asked until it says.",
         Payment.Status.CANCELLED: "Closed before any money moved.",
     }[status]
+
+
+def _refused(payment: Payment) -> str:
+    if payment.decline in QUOTED and payment.decline_message:
+        return payment.decline_message.rstrip(".")
+    return {
+        Decline.NOT_SENT.value: "the bank was out of reach",
+        Decline.OUR_FAULT.value: "something was wrong on our side",
+    }.get(payment.decline, "the bank refused")
 
 
 def _made(refund: Refund) -> str:

@@ -1,7 +1,7 @@
 """Why a sum is what it is, and why films play or not: plain sentences that a customer and support read alike.
 
-`explain` takes a payment, a refund, an offer with its quote, or a subscription or person whose access it tells. What staff wrote for themselves
-is never in it.
+`explain` takes a payment, a refund, an offer with its quote, or a subscription or person whose access it tells. What
+staff wrote for themselves is never in it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def explain(thing: Explained, *, at: datetime) -> list[str]:
 
 
 def quote(offer: offers.Offer) -> list[str]:
-    """What a term costs, with every discount that was looked at (the quote's own words), and from when its price counts."""
+    """What a term costs, with every discount that was looked at, in the quote's words; which price it is."""
     return [offer.quote.explanation, _version(offer.plan, offer.price)]
 
 
@@ -59,7 +59,9 @@ def subscription(row: Subscription, *, at: datetime) -> list[str]:
     """Why this subscription gives access at `at` and until when, or why not; and what it costs next."""
     name, zone = row.plan.name, row.plan.zone
     if row.status == State.PENDING:
-        return [f"{name} begins when {money.spoken(row.price.money)} is paid; until then it gives no access."]
+        first = row.periods.filter(number=1).select_related("invoice").first()
+        sum_ = money.spoken((first and first.paid) or row.price.money)
+        return [f"{name} begins when {sum_} is paid; until then it gives no access."]
     if row.plan.hourly:
         return _by_the_hour(row, at)
     told = [_standing(row, at)]

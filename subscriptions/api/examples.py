@@ -6,6 +6,10 @@ from typing import Any
 
 from billing.api.examples import INVOICE, PAYMENT, REFUND, SUBSCRIPTION
 
+EXPLAINED = (
+    "One year is paid to 20 November 2027, 20:03 MSK. Access (cinema) goes on to 22 November 2027, 20:03 MSK: 2 days "
+    "of grace follow the term. It does not renew by itself: nothing is charged unless the customer pays."
+)
 PLAN_JSON: dict[str, Any] = {
     "id": 4,
     "code": "year",
@@ -66,8 +70,7 @@ DETAIL_JSON: dict[str, Any] = SUBSCRIPTION_JSON | {
         "explanation": "11 of 12 months have not begun. 2\u00a0699.00\u00a0₽ split over the months gives "
         "2\u00a0474.08\u00a0₽ for them; access goes on to the end of the month in progress.",
     },
-    "explanation": "One year is paid to 20 November 2027, 20:03 MSK. Access (cinema) goes on to 22 November 2027, 20:03 "
-    "MSK: 2 days of grace follow the term. It does not renew by itself: nothing is charged unless the customer pays.",
+    "explanation": EXPLAINED,
 }
 SUBSCRIBED_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,
@@ -87,8 +90,7 @@ UNSUBSCRIBED_JSON: dict[str, Any] = {
 ACCESS_JSON: dict[str, Any] = {
     "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
     "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
-    "explanation": "One year is paid to 20 November 2027, 20:03 MSK. Access (cinema) goes on to 22 November 2027, 20:03 "
-    "MSK: 2 days of grace follow the term. It does not renew by itself: nothing is charged unless the customer pays.",
+    "explanation": EXPLAINED,
 }
 TARIFFS_JSON: dict[str, Any] = {
     "results": [
