@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 else:
     StockAdmin = admin.ModelAdmin
 
+SALE = "For new customers only: whoever has the plan keeps it, and goes on renewing it."
 SOLD = ("code", "hourly", "months", "time_zone")  # what people have bought already is not changed under them
 
 
@@ -60,13 +61,26 @@ class StandingPrices(ReadOnlyInline):
 
 @admin.register(Plan)
 class PlanAdmin(StockAdmin):
-    list_display = ("name", "code", "months", "price_now", "refund_policy", "grace_days", "on_sale", "position", "sold")
-    list_filter = ("on_sale", "refund_policy")
+    list_display = (
+        "name",
+        "code",
+        "months",
+        "price_now",
+        "refund_policy",
+        "grace_days",
+        "on_sale",
+        "hidden",
+        "archived",
+        "position",
+        "sold",
+    )
+    list_filter = ("archived", "on_sale", "hidden", "refund_policy")
     search_fields = ("name", "code")
     ordering = ("position", "months", "code")
     inlines = (StandingPrices, NewPrices)
     fieldsets = (
-        (None, {"fields": ("name", "code", "description", "hourly", "months", "on_sale", "position")}),
+        (None, {"fields": ("name", "code", "description", "hourly", "months", "position")}),
+        ("Sale", {"fields": ("on_sale", "hidden", "archived", "sale_from", "sale_until"), "description": SALE}),
         ("Rules", {
             "fields": (
                 "refund_policy", "grace_days", "renewal_lead_hours", "reminder_days", "roles", "time_zone",

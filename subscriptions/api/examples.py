@@ -28,6 +28,50 @@ NEW_PLAN: dict[str, Any] = {
     "months": 24,
     "price": {"amount": "4999.00", "currency": "RUB"},
 }
+PRICE_JSON: dict[str, Any] = {
+    "id": 12,
+    "price": {"amount": "2999.00", "currency": "RUB"},
+    "starts_at": "2026-12-31T21:00:00Z",
+    "frozen": False,
+}
+STAFF_PLAN_JSON: dict[str, Any] = {
+    "id": 4,
+    "code": "year",
+    "name": "One year",
+    "description": "All year, at the best price.",
+    "hourly": False,
+    "months": 12,
+    "roles": ["cinema"],
+    "refund_policy": "unused_months",
+    "grace_days": 2,
+    "renewal_lead_hours": 0,
+    "reminder_days": 3,
+    "time_zone": "Europe/Moscow",
+    "on_sale": True,
+    "hidden": True,
+    "archived": False,
+    "sale_from": None,
+    "sale_until": "2026-12-31T21:00:00Z",
+    "position": 1,
+    "prices": [PRICE_JSON],
+}
+MOVE_JSON: dict[str, Any] = {
+    "id": "4a1c2d3e-5f60-4718-8293-a4b5c6d7e8f9",
+    "status": "draft",
+    "plan": "year",
+    "from_price": None,
+    "to_price": 12,
+    "new_price": {"amount": "2999.00", "currency": "RUB"},
+    "effective_from": "2027-01-31T21:00:00Z",
+    "people": 1,
+    "who": [
+        {
+            "subscription": SUBSCRIPTION,
+            "old_price": {"amount": "2699.00", "currency": "RUB"},
+            "first_at": "2027-11-20T17:03:40Z",
+        }
+    ],
+}
 QUOTE_JSON: dict[str, Any] = {
     "plan": "year",
     "total": "2699.00",

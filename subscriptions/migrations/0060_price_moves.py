@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('told_at', models.DateTimeField(blank=True, help_text='When the customer was sent the notice.', null=True)),
-                ('due_at', models.DateTimeField(blank=True, help_text='Not before the date, nor before the notice is over.', null=True)),
+                ('due_at', models.DateTimeField(blank=True, help_text='At the date, or when the notice is over.', null=True)),
                 ('settled_at', models.DateTimeField(blank=True, null=True)),
                 ('outcome', models.CharField(blank=True, choices=[('', 'To come'), ('moved', 'Moved'), ('kept', 'Keeps its price')], default='', max_length=5)),
                 ('why', models.CharField(blank=True, help_text='Why it keeps its price.', max_length=200)),

@@ -196,8 +196,8 @@ def test_B3_by_the_hour_the_wallet_tells_how_long(bank: FakeAcquirer) -> None:
     hourly.tariff(kopecks=1_000)
     row = hourly.begun(5_000, at=MORNING)
     assert told(row.user) == (
-        "Hourly costs 10.00 ₽ an hour, taken from the wallet for the time that it runs. The wallet holds 50.00 ₽: access "
-        "goes on to 31 January 2026, 17:00 MSK."
+        "Hourly costs 10.00 ₽ an hour, taken from the wallet for the time that it runs. The wallet holds 50.00 ₽: "
+        "access goes on to 31 January 2026, 17:00 MSK."
     )
     hourly.sweep(MORNING + 6 * hourly.HOUR)
     assert "The wallet is empty: there is no access and nothing is charged" in told(row.user, MORNING + DAY)
