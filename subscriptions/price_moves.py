@@ -51,9 +51,9 @@ def check(wanted: Proposal, *, at: datetime) -> None:
         raise Invalid("Say why.", "reason_missing")
     if wanted.effective_from > at + FARTHEST:
         raise Invalid("That is too far away: three years at most.", "too_late")
+    _check_notice(wanted.effective_from, at)
     if new.starts_at > wanted.effective_from:
         raise Invalid("The new price itself begins later than that.", "price_begins_later")
-    _check_notice(wanted.effective_from, at)
 
 
 def propose(wanted: Proposal, *, actor: str, at: datetime) -> PriceMove:
