@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from billing.errors import Conflict, Invalid, NotFound
 from subscriptions import metering, terms
 from subscriptions.calendar import continued
 from subscriptions.models import Moving, Period, Plan, Price, PriceMove, Subscription
+
+log = logging.getLogger(__name__)
 
 State = Subscription.Status
 MOVES = (State.ACTIVE, State.PAST_DUE, State.PAUSED, State.SUSPENDED)
@@ -197,9 +200,11 @@ def move_due(*, at: datetime, limit: int = 500) -> int:
         for why, kept in staying.items():
             _settle(kept, Moving.Outcome.KEPT, why, at)
         billed = _billed(going)
-        later = [row.pk for row in going if row.subscription_id in billed]
+        free = [row for row in going if row.subscription_id not in billed]
+        ready = [row for row in free if not row.subscription.plan.hourly or _reprice(row, at)]
+        later = {row.pk for row in going} - {row.pk for row in ready}
         Moving.objects.filter(pk__in=later).update(due_at=at + LOOK_AGAIN)
-        _move([row for row in going if row.subscription_id not in billed], at)
+        _move(ready, at)
     _finish({row.move_id for row in rows}, at=at)
     return len(rows)
 
@@ -211,12 +216,21 @@ def _move(rows: Sequence[Moving], at: datetime) -> None:
         terms_ = [row.subscription_id for row in own if not row.subscription.plan.hourly]
         Subscription.objects.filter(pk__in=terms_).update(price=price, updated_at=at)
         for row in own:
-            if row.subscription.plan.hourly:  # what was used so far is charged at the old rate first
-                metering.reprice(row.subscription_id, price, actor="system", at=at)
             row.subscription.price = price
         facts = [(row.subscription, _told(row, row.move)) for row in own]
         events.emit_many("subscription.price_changed", facts, actor="system", at=at)
     _settle(rows, Moving.Outcome.MOVED, "", at)
+
+
+def _reprice(row: Moving, at: datetime) -> bool:
+    """By the hour, what was used so far is charged at the old rate first. One that fails does not keep the others."""
+    try:
+        with transaction.atomic():
+            metering.reprice(row.subscription_id, row.move.to_price, actor="system", at=at)
+    except Exception:
+        log.exception("the rate of %s cannot be changed", row.subscription_id)
+        return False
+    return True
 
 
 def _sorted(rows: Sequence[Moving]) -> tuple[dict[str, list[Moving]], list[Moving]]:

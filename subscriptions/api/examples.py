@@ -79,7 +79,8 @@ QUOTE_JSON: dict[str, Any] = {
     "list_price": "2699.00",
     "candidates": [],
     "applied": None,
-    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ for 12 months counts "
+    "since 1 January 2026.",
 }
 SUBSCRIPTION_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,

@@ -108,6 +108,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='moving',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__isnull', True), models.Q(('due_at__gt', models.F('told_at')), ('told_at__isnull', False)), _connector='OR'), name='moving_due_after_the_notice'),
+            constraint=models.CheckConstraint(condition=models.Q(('due_at__isnull', True), models.Q(('due_at__gte', models.F('told_at')), ('told_at__isnull', False)), _connector='OR'), name='moving_due_after_the_notice'),
         ),
     ]

@@ -96,7 +96,7 @@ class Moving(models.Model):
             ),
             models.CheckConstraint(condition=~Q(outcome="moved") | Q(told_at__isnull=False), name="moving_told_first"),
             models.CheckConstraint(
-                condition=Q(due_at__isnull=True) | Q(told_at__isnull=False, due_at__gt=models.F("told_at")),
+                condition=Q(due_at__isnull=True) | Q(told_at__isnull=False, due_at__gte=models.F("told_at")),
                 name="moving_due_after_the_notice",
             ),
         )

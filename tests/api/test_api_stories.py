@@ -42,7 +42,8 @@ def test_M12_a_quote_tells_the_total_and_why(anna: Api) -> None:
         "list_price": "2699.00",
         "candidates": [],
         "applied": None,
-        "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+        "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ "
+        "for 12 months counts since 1 January 2020.",
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import connections
 
 from billing.errors import Refused
 from billing.models import Event, Invoice
@@ -181,6 +183,43 @@ def test_P12_by_the_hour_the_old_rate_is_charged_to_the_date(bank: FakeAcquirer)
     price_moves.move_due(at=DATE)
     metering.tick(drop.pk, at=DATE + 2 * hourly.HOUR)
     assert hourly.charged(drop) == 1_000 * ((DATE - MORNING) // hourly.HOUR) + 2 * 2_000
+
+
+def test_P12_a_rate_that_cannot_be_changed_keeps_nobody_else_waiting(
+    bank: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hourly.tariff(kopecks=1_000)
+    stuck, vera = hourly.begun(10_000_000, at=MORNING), Renewing(bank, "month", MORNING)
+    announced(dearer("hourly", "20"))
+    announced(dearer())
+    price_moves.tell_due(at=MORNING)
+    with monkeypatch.context() as broken:
+        broken.setattr(metering, "reprice", lambda *args, **kwargs: 1 // 0)
+        assert price_moves.move_due(at=DATE) == 2 and price_moves.move_due(at=DATE) == 0
+    assert vera.row.price.money == rub(399)
+    assert Subscription.objects.get(pk=stuck.pk).price.money == rub(10)
+    assert price_moves.move_due(at=DATE + price_moves.LOOK_AGAIN) == 1
+    assert Subscription.objects.get(pk=stuck.pk).price.money == rub(20)
+
+
+def test_P12_two_sweeps_at_once_move_each_once(transactional_db: None, settings: Any) -> None:
+    bank = fake_bank(settings)
+    things.plan("month", 1, 29_900)
+    people = [Renewing(bank, "month", MORNING) for _ in range(4)]
+    announced(dearer())
+    with ThreadPoolExecutor(4) as pool:
+
+        def beside(sweep: Any, moment: datetime) -> int:
+            try:
+                return int(sweep(at=moment))
+            finally:
+                connections.close_all()
+
+        for sweep, moment in ((price_moves.tell_due, MORNING), (price_moves.move_due, DATE)):
+            done = list(pool.map(lambda _, s=sweep, m=moment: beside(s, m), range(4)))
+            assert sum(done) == len(people)
+    for kind in ("subscription.price_announced", "subscription.price_changed"):
+        assert Event.objects.filter(kind=kind).count() == len(people)
 
 
 @pytest.mark.parametrize(
