@@ -124,7 +124,8 @@ STAFF_ROLES = {
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.change_plan",
-        "subscriptions.add_price",
+        "subscriptions.*_price",
+        "subscriptions.*_pricemove",
         "notifications.view_*",
     ],
     "marketing": [
@@ -134,8 +135,8 @@ STAFF_ROLES = {
         "subscriptions.view_plan",
         "subscriptions.add_plan",
         "subscriptions.change_plan",
-        "subscriptions.view_price",
-        "subscriptions.add_price",
+        "subscriptions.*_price",
+        "subscriptions.*_pricemove",
     ],
     "administrator": ["*"],
 }
@@ -277,6 +278,7 @@ DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_
 DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends
 CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
+PRICE_NOTICE = timedelta(days=env.int("PRICE_NOTICE_DAYS", default=30))  # nobody's price changes sooner than this
 CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
 
 # --- Logs ---

@@ -5,7 +5,13 @@ from notifications import mailings
 
 
 @events.on(
-    "payment.succeeded", "payment.failed", "refund.succeeded", "subscription.running_low", "subscription.suspended"
+    "payment.succeeded",
+    "payment.failed",
+    "refund.succeeded",
+    "subscription.running_low",
+    "subscription.suspended",
+    "subscription.price_announced",
+    "subscription.price_kept",
 )
 def write_mail(event: events.Event) -> None:
     mailings.write(event)

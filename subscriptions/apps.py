@@ -7,6 +7,8 @@ class SubscriptionsConfig(AppConfig):
     def ready(self) -> None:
         from subscriptions import (
             audit,  # noqa: F401  registers what the audit asks
+            explain,  # noqa: F401  registers what it knows of payments
             handlers,  # noqa: F401  registers what to do on events
             meter_checks,  # noqa: F401  registers what the audit asks
+            price_checks,  # noqa: F401  registers what the audit asks
         )

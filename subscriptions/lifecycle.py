@@ -223,14 +223,7 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
-    Period.objects.create(
-        subscription=subscription,
-        number=1,
-        months=offer.plan.months,
-        refund_policy=offer.plan.refund_policy,
-        invoice=invoice,
-        created_at=at,
-    )
+    _first_period(subscription, offer, invoice, at)
     events.emit(
         "subscription.created",
         subscription,
@@ -240,6 +233,19 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         data={"plan": offer.plan.name, "total": money.plain(offer.quote.total), "invoice": str(invoice.pk)},
     )
     return subscription
+
+
+def _first_period(subscription: Subscription, offer: offers.Offer, invoice: Invoice, at: datetime) -> None:
+    Period.objects.create(
+        subscription=subscription,
+        number=1,
+        months=offer.plan.months,
+        refund_policy=offer.plan.refund_policy,
+        plan=offer.plan,
+        price=offer.price,
+        invoice=invoice,
+        created_at=at,
+    )
 
 
 def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:

@@ -17,7 +17,7 @@ from accounts.models import User
 from billing import events, ledger, money, wake, wallets
 from billing.errors import Conflict, Forbidden, Invalid
 from subscriptions import lifecycle, offers
-from subscriptions.models import Meter, Period, Subscription
+from subscriptions.models import Meter, Period, Price, Subscription
 from subscriptions.tariffs import Clock
 
 RUNS = (Subscription.Status.ACTIVE, Subscription.Status.SUSPENDED)
@@ -108,21 +108,17 @@ def change_tariff(
             raise Conflict("That is the tariff which you have.", "same_plan")
         if tariff.price.currency != meter.account.currency:
             raise Invalid(f"The wallet is in {meter.account.currency}.", "wrong_currency")
-        held = _settle(subscription, meter, actor=actor, at=at)
         before = subscription.plan.name
-        subscription.plan, subscription.price = tariff.plan, tariff.price
-        moment = max(at, meter.billed_to)  # of two changes in one second the other may have had the later clock
-        runs = subscription.status == Subscription.Status.ACTIVE
-        carry = meter.clock.stopped(moment).carry if runs else meter.carry
-        meter.clock = Clock(tariff.price.amount, moment, carry)
-        meter.billed_to = moment
-        if runs:
-            _foresee(subscription, meter, held, at)
-        subscription.save(update_fields=["plan", "price", "updated_at"])
-        _save(subscription, meter)
+        _put_on(subscription, meter, tariff.price, actor=actor, at=at)
         told = {"from": before, "to": tariff.plan.name, "rate": money.plain(tariff.price.money)}
         events.emit("subscription.tariff_changed", subscription, actor=actor, at=at, reason=reason, data=told)
     return subscription
+
+
+def reprice(subscription_id: uuid.UUID, price: Price, *, actor: str, at: datetime) -> None:
+    """Gives a subscription another rate, in the caller's transaction; what was used is charged at the old one first."""
+    subscription, meter = _lock(subscription_id)
+    _put_on(subscription, meter, price, actor=actor, at=at)
 
 
 def cancel(
@@ -216,6 +212,21 @@ def _settle(subscription: Subscription, meter: Meter, *, actor: str, at: datetim
     told = {"plan": subscription.plan.name, "dry_at": dry.isoformat()}
     events.change(subscription, subscription.suspend, actor=actor, at=at, reason="The wallet is empty", data=told)
     return held
+
+
+def _put_on(subscription: Subscription, meter: Meter, price: Price, *, actor: str, at: datetime) -> None:
+    """Charges what was used at the old rate, and goes on at the rate of `price` and its plan."""
+    held = _settle(subscription, meter, actor=actor, at=at)
+    subscription.plan, subscription.price = price.plan, price
+    moment = max(at, meter.billed_to)  # of two changes in one second the other may have had the later clock
+    runs = subscription.status == Subscription.Status.ACTIVE
+    carry = meter.clock.stopped(moment).carry if runs else meter.carry
+    meter.clock = Clock(price.amount, moment, carry)
+    meter.billed_to = moment
+    if runs:
+        _foresee(subscription, meter, held, at)
+    subscription.save(update_fields=["plan", "price", "updated_at"])
+    _save(subscription, meter)
 
 
 def _charge(subscription: Subscription, meter: Meter, amount: int, till: datetime, *, at: datetime) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from billing.errors import NotFound
 from subscriptions import pricing
 from subscriptions.models import Plan, Price, Subscription
@@ -24,14 +26,20 @@ class Offer:
 
 
 def on_sale(*, at: datetime, currency: str = "RUB") -> list[Offer]:
-    """Every plan on sale at `at`, in the page's order."""
+    """Every plan on sale at `at`, in the page's order; also the hidden ones, which `listed` leaves out."""
     prices = _prices(at, currency)
-    monthly = min((prices[plan.pk].money for plan in _plans() if plan.months == 1 and plan.pk in prices), default=None)
+    shown = [plan for plan in _plans() if plan.pk in prices and not plan.hidden]
+    monthly = min((prices[plan.pk].money for plan in shown if plan.months == 1), default=None)
     return [
         Offer(plan, prices[plan.pk], pricing.saving(prices[plan.pk].money, plan.months, monthly))
         for plan in _plans()
         if plan.pk in prices
     ]
+
+
+def listed(offered: list[Offer]) -> list[Offer]:
+    """Those that are shown to everybody: whoever knows the code of a hidden one can buy that too."""
+    return [offer for offer in offered if not offer.plan.hidden]
 
 
 def find(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
@@ -71,6 +79,8 @@ def _plans() -> list[Plan]:
 
 
 def _prices(at: datetime, currency: str) -> dict[int, Price]:
-    """The newest price that has begun, of each plan."""
-    started = Price.objects.filter(starts_at__lte=at, currency=currency)
+    """The newest price that has begun, of each plan that is sold at `at`: not archived, and in the time of its sale."""
+    begun = Q(plan__sale_from__isnull=True) | Q(plan__sale_from__lte=at)
+    goes_on = Q(plan__sale_until__isnull=True) | Q(plan__sale_until__gt=at)
+    started = Price.objects.filter(begun & goes_on, starts_at__lte=at, currency=currency, plan__archived=False)
     return {price.plan_id: price for price in started.order_by("plan_id", "-starts_at").distinct("plan_id")}

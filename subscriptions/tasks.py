@@ -1,9 +1,13 @@
 """Tasks wake the sweeps; each sweep finds its own work in PostgreSQL."""
 
+import logging
+
 from celery import shared_task
 from django.utils import timezone
 
-from subscriptions import endings, hours, reminders, renewals
+from subscriptions import endings, hours, price_moves, reminders, renewals
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
@@ -22,6 +26,10 @@ def charge_hours() -> None:
 
 @shared_task
 def renew() -> None:
+    try:
+        move_prices()  # first, so that a term billed after the date of a move costs the new price
+    except Exception:
+        log.exception("prices cannot be moved")
     for _ in range(50):
         if not renewals.renew_due(at=timezone.now()):
             return
@@ -31,4 +39,12 @@ def renew() -> None:
 def remind() -> None:
     for _ in range(50):
         if not reminders.remind_due(at=timezone.now()):
+            return
+
+
+@shared_task
+def move_prices() -> None:
+    for _ in range(200):
+        now = timezone.now()
+        if not price_moves.tell_due(at=now) + price_moves.move_due(at=now):
             return

@@ -125,6 +125,11 @@ def spoken_day(at: datetime | None, zone: tzinfo) -> str:
     return f"{at.astimezone(zone).day} {at.astimezone(zone):%B}" if at else ""
 
 
+def spoken_date(at: datetime | None, zone: tzinfo) -> str:
+    """28 February 2026"""
+    return f"{at.astimezone(zone).day} {at.astimezone(zone):%B %Y}" if at else ""
+
+
 def told(subscription: Subscription) -> dict[str, object]:
     """What events tell of a subscription's term."""
     method, zone = subscription.method, subscription.plan.zone

@@ -14,7 +14,7 @@ from accounts.models import User
 from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Event, PaymentMethod
 from notifications import mailings
-from subscriptions import endings, hours, reminders, renewals
+from subscriptions import endings, hours, price_moves, reminders, renewals
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -28,6 +28,8 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     refunds.poll_due,
     events.deliver_due,
     checkouts.close_due,
+    price_moves.tell_due,
+    price_moves.move_due,
     renewals.renew_due,
     reminders.remind_due,
     endings.end_due,

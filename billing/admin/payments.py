@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from acquiring import registry
-from billing import money, payments, refunds
+from billing import explanations, money, payments, refunds
 from billing.admin import parked, telling
 from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds, note, request_key
 from billing.admin.lists import AcquirerFilter, ParkedFilter, ReadOnly, ReadOnlyInline, as_id, as_number, people
@@ -167,7 +167,7 @@ class PaymentAdmin(WithDeeds):
             telling.money_column("charged_back_money", "Charged back", zero=telling.NOTHING),
             telling.money_column("refundable", "Can be given back"), "bought", telling.link_column("user", "Customer"),
             telling.link_column("invoice", "Invoice"), telling.link_column("again_of", "Second capture of"),
-            "card", telling.link_column("method", "Saved card"), "on_top",
+            "card", telling.link_column("method", "Saved card"), "on_top", "explained",
         )}),
         ("At the acquirer", {"fields": (
             "acquirer", "acquirer_payment_id", "id", "refused", "checks",
@@ -201,6 +201,10 @@ class PaymentAdmin(WithDeeds):
     @admin.display(description="For")
     def bought(self, row: Payment) -> str:
         return "; ".join(line.description for line in row.invoice.lines.all()) or row.invoice.purpose
+
+    @admin.display(description="Explanation")
+    def explained(self, row: Payment) -> SafeString:
+        return telling.sentences(explanations.sentences(row))
 
     @admin.display(description="Needs a human")
     def why_parked(self, row: Payment) -> SafeString | str:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from acquiring import registry
-from billing import money, refund_retries, refunds
+from billing import explanations, money, refund_retries, refunds
 from billing.admin import telling
 from billing.admin.deeds import Deed, Done, WithDeeds, note
 from billing.admin.lists import AcquirerFilter, ParkedFilter, as_id, as_number, people
@@ -90,7 +90,7 @@ class RefundAdmin(WithDeeds):
     search_help_text = "E-mail or name, a whole id (refund, payment, person), an acquirer's id, an invoice's number"
     fieldsets = (
         (None, {"fields": (
-            telling.state_column(), "why_parked", telling.money_column("money", "Amount"), "reason", "explanation",
+            telling.state_column(), "why_parked", telling.money_column("money", "Amount"), "reason", "explained",
             telling.link_column("payment.user", "Customer"), telling.link_column("payment", "Payment"),
             telling.link_column("payment.invoice", "Invoice"), telling.link_column("requested_by", "Asked for by"),
             "took_its_place",
@@ -124,6 +124,10 @@ class RefundAdmin(WithDeeds):
     @admin.display(description="Acquirer")
     def acquirer(self, row: Refund) -> str:
         return row.payment.acquirer
+
+    @admin.display(description="Explanation")
+    def explained(self, row: Refund) -> SafeString:
+        return telling.sentences(explanations.refund(row))
 
     @admin.display(description="Needs a human")
     def why_parked(self, row: Refund) -> SafeString | str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -13,8 +13,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from moneyed import Money
 
 from acquiring.http import redact
@@ -149,6 +149,11 @@ def refusal(message: str, code: str, advice: str = "") -> str:
     """Why an acquirer said no, and what is to be done next, in one line."""
     parts = [message, f"({code})" if code else "", f"→ {advice.replace('_', ' ')}" if advice else ""]
     return " ".join(part for part in parts if part) or NOTHING
+
+
+def sentences(told: Iterable[str]) -> SafeString:
+    """Plain sentences, each on a line of its own."""
+    return format_html_join(mark_safe("<br>"), "{}", ((each,) for each in told))
 
 
 def yes(attribute: str, label: str) -> Column:

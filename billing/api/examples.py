@@ -16,7 +16,9 @@ REFUND_JSON: dict[str, Any] = {
     "amount": "224.00",
     "currency": "RUB",
     "reason": "The film did not start",
-    "explanation": "",
+    "explanation": "224.00\u00a0₽ of the 2\u00a0699.00\u00a0₽ paid on 20 November 2026, 20:03 MSK (invoice 1007) goes "
+    "back the way it came, to Visa •••• 4242 through sandbox. Made on 21 November 2026, 12:30 MSK. "
+    "It was given back by us. Of that payment, 224.00\u00a0₽ goes back in all and 2\u00a0475.00\u00a0₽ is left.",
     "created_at": "2026-11-21T09:30:00Z",
     "settled_at": "2026-11-21T09:30:01Z",
 }
@@ -38,7 +40,9 @@ PAYMENT_JSON: dict[str, Any] = {
     "created_at": "2026-11-20T17:02:11Z",
     "settled_at": "2026-11-20T17:03:40Z",
     "explanation": "2\u00a0699.00\u00a0₽ for One year, 12 months (invoice 1007), by Visa •••• 4242 through sandbox. "
-    "Paid on 20 November 2026, 20:03 MSK. Given back: 224.00\u00a0₽ (made).",
+    "Paid on 20 November 2026, 20:03 MSK. It pays for term 1 of One year: 12 months, from 20 November 2026, 20:03 MSK "
+    "to 20 November 2027, 20:03 MSK. The price of 2\u00a0699.00\u00a0₽ for 12 months counts since 1 January 2026. "
+    "Given back: 224.00\u00a0₽ (made).",
 }
 WAITING_JSON = PAYMENT_JSON | {
     "status": "pending",
@@ -49,7 +53,8 @@ WAITING_JSON = PAYMENT_JSON | {
     "refunds": [],
     "settled_at": None,
     "explanation": "2\u00a0699.00\u00a0₽ for One year, 12 months (invoice 1007), through sandbox. "
-    "Waiting for the customer on the bank's page.",
+    "Waiting for the customer on the bank's page. It pays for term 1 of One year: 12 months, which begins when it is "
+    "paid. The price of 2\u00a0699.00\u00a0₽ for 12 months counts since 1 January 2026.",
 }
 INVOICE_JSON: dict[str, Any] = {
     "id": INVOICE,

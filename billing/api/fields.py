@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from billing.errors import Invalid
 
 UUID_PATH = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 URL_LENGTH = 500
+MOMENT = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
 PLAIN_URL = re.compile(r"[!-~]+")  # ASCII without spaces and control characters
 
 
@@ -129,6 +130,21 @@ class AcquirerName(Text):
         if name not in registry.names():
             raise Invalid("There is no such acquirer.", "unknown_acquirer")
         return name
+
+
+@extend_schema_field({"type": "string", "format": "date-time", "example": "2027-01-01T00:00:00+03:00"})
+class When(serializers.Field[datetime, Any, str, Any]):
+    """A time in a request, with its offset: nobody should have to guess a zone."""
+
+    default_error_messages = {"invalid": "This is not a time with an offset, such as 2027-01-01T00:00:00+03:00."}
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not re.fullmatch(MOMENT, data):
+            self.fail("invalid")
+        try:
+            return datetime.fromisoformat(data).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
 
 
 class Moment(serializers.DateTimeField):

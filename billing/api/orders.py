@@ -168,7 +168,7 @@ class OrderRefund(APIView):
             requested_by=people.caller(request).pk,
             request_key=key_of(request),
         )
-        return Response(shapes.RefundSerializer(refund).data, status=201)
+        return Response(shapes.RefundSerializer(refund, context={"staff": True}).data, status=201)
 
 
 def _sought(request: Request) -> QuerySet[Invoice]:

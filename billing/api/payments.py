@@ -45,7 +45,7 @@ class PaymentDetail(APIView):
     def get(self, request: Request, payment_id: str) -> Response:
         """One payment, with its refunds and with how all of it came about, in words."""
         payment = _visible(request, uuid.UUID(payment_id))
-        return Response(shapes.payments_json([payment])[0])
+        return Response(shapes.payments_json([payment], staff=people.may(request, VIEW))[0])
 
 
 class Check(APIView):
@@ -114,7 +114,7 @@ class Refunds(APIView):
             requested_by=people.caller(request).pk,
             request_key=key_of(request),
         )
-        return Response(shapes.RefundSerializer(refund).data, status=201)
+        return Response(shapes.RefundSerializer(refund, context={"staff": True}).data, status=201)
 
 
 def _visible(request: Request, payment_id: uuid.UUID, permission: str = VIEW) -> Payment:

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing import explanations
 from billing.api.fields import Moment, MoneyText, state
-from billing.explanations import explain
 from billing.models import Invoice, InvoiceLine, Payment, Refund
 from billing.money import from_minor
 
@@ -39,10 +39,17 @@ class RefundSerializer(serializers.Serializer[Refund]):
     status = state(Refund.Status)
     amount = MoneyText(source="money")
     currency = serializers.CharField()
-    reason = serializers.CharField()
-    explanation = serializers.CharField(help_text="How the sum was found, in words.")
+    reason = serializers.SerializerMethodField(help_text="Empty where staff gave it: those are words for colleagues.")
+    explanation = serializers.SerializerMethodField(help_text="How the sum was found and how far it is, in words.")
     created_at = Moment()
     settled_at = Moment(allow_null=True)
+
+    def get_reason(self, refund: Refund) -> str:
+        by_staff = refund.requested_by_id not in (None, refund.payment.user_id)
+        return "" if by_staff and not self.context.get("staff") else refund.reason
+
+    def get_explanation(self, refund: Refund) -> str:
+        return " ".join(explanations.refund(refund))
 
 
 class DeclineSerializer(serializers.Serializer[Payment]):
@@ -83,7 +90,7 @@ class PaymentSerializer(serializers.Serializer[Payment]):
         return DeclineSerializer(payment).data if payment.status == Payment.Status.FAILED else None
 
     def get_explanation(self, payment: Payment) -> str:
-        return explain(payment)
+        return " ".join(self.context["explanations"][payment.pk])
 
 
 class LineSerializer(serializers.Serializer[InvoiceLine]):
@@ -128,7 +135,7 @@ class InvoiceSerializer(serializers.Serializer[Invoice]):
 
 def payments() -> QuerySet[Payment]:
     """Payments with all that their shape shows."""
-    return Payment.objects.select_related("invoice").prefetch_related("invoice__lines", "refunds")
+    return Payment.objects.select_related("invoice").prefetch_related("invoice__lines", "invoice__payments", "refunds")
 
 
 def invoices() -> QuerySet[Invoice]:
@@ -136,9 +143,14 @@ def invoices() -> QuerySet[Invoice]:
     return Invoice.objects.prefetch_related("lines")
 
 
-def payments_json(rows: Iterable[Payment]) -> Any:
+def payments_json(rows: Iterable[Payment], *, staff: bool = False) -> Any:
+    """`staff`: whether the reader may see why colleagues gave money back."""
     rows = list(rows)
-    context = {"subscriptions": subscriptions_of({row.invoice_id for row in rows})}
+    context = {
+        "subscriptions": subscriptions_of({row.invoice_id for row in rows}),
+        "explanations": explanations.many(rows),
+        "staff": staff,
+    }
     return PaymentSerializer(rows, many=True, context=context).data  # type: ignore[arg-type]  # many rows
 
 

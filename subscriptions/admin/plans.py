@@ -4,55 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from billing import money
 from billing.admin import telling
 from billing.admin.lists import ReadOnlyInline, StockInline
 from subscriptions import offers
+from subscriptions.admin.prices import PriceForm
 from subscriptions.models import Plan, Price
 
 if TYPE_CHECKING:
-    StockForm = forms.ModelForm[Price]
     StockAdmin = admin.ModelAdmin[Plan]
 else:
-    StockForm, StockAdmin = forms.ModelForm, admin.ModelAdmin
+    StockAdmin = admin.ModelAdmin
 
+SALE = "For new customers only: whoever has the plan keeps it, and goes on renewing it."
 SOLD = ("code", "hourly", "months", "time_zone")  # what people have bought already is not changed under them
-
-
-class PriceForm(StockForm):
-    """A new price, typed as people write sums."""
-
-    sum = forms.CharField(label="Price of the whole term, or of an hour", max_length=24, help_text="Such as 2699.00")
-
-    class Meta:
-        model = Price
-        fields = ("currency", "starts_at")
-
-    def clean_currency(self) -> str:
-        code = str(self.cleaned_data["currency"]).upper()
-        try:
-            money.currency(code)
-        except money.BadAmount as error:
-            raise forms.ValidationError(str(error)) from None
-        return code
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if data.get("sum") and data.get("currency"):
-            try:
-                self.instance.amount = money.to_minor(money.parse(data["sum"].strip(), data["currency"]))
-            except money.BadAmount as error:
-                self.add_error("sum", f"{str(error).capitalize()}.")
-            else:
-                if self.instance.amount <= 0:
-                    self.add_error("sum", "A price is above zero.")
-        return data
 
 
 class NewPrices(StockInline):
@@ -84,19 +55,32 @@ class StandingPrices(ReadOnlyInline):
     verbose_name_plural = "Prices so far"
 
     @admin.display(description="Price of the whole term")
-    def told(self, row: Price) -> str:
-        return money.spoken(row.money)
+    def told(self, row: Price) -> SafeString | str:
+        return telling.link(row, money.spoken(row.money))
 
 
 @admin.register(Plan)
 class PlanAdmin(StockAdmin):
-    list_display = ("name", "code", "months", "price_now", "refund_policy", "grace_days", "on_sale", "position", "sold")
-    list_filter = ("on_sale", "refund_policy")
+    list_display = (
+        "name",
+        "code",
+        "months",
+        "price_now",
+        "refund_policy",
+        "grace_days",
+        "on_sale",
+        "hidden",
+        "archived",
+        "position",
+        "sold",
+    )
+    list_filter = ("archived", "on_sale", "hidden", "refund_policy")
     search_fields = ("name", "code")
     ordering = ("position", "months", "code")
     inlines = (StandingPrices, NewPrices)
     fieldsets = (
-        (None, {"fields": ("name", "code", "description", "hourly", "months", "on_sale", "position")}),
+        (None, {"fields": ("name", "code", "description", "hourly", "months", "position")}),
+        ("Sale", {"fields": ("on_sale", "hidden", "archived", "sale_from", "sale_until"), "description": SALE}),
         ("Rules", {
             "fields": (
                 "refund_policy", "grace_days", "renewal_lead_hours", "reminder_days", "roles", "time_zone",

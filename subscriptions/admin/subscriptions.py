@@ -17,7 +17,7 @@ from billing.admin import telling
 from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds
 from billing.admin.lists import ReadOnlyInline, as_id, as_number, people
 from billing.models import Invoice, Refund
-from subscriptions import agreements, cancellation, terms
+from subscriptions import agreements, cancellation, explain, terms
 from subscriptions.models import Period, Subscription
 
 CANCELLABLE = (
@@ -168,7 +168,7 @@ class SubscriptionAdmin(WithDeeds):
     fieldsets = (
         (None, {"fields": (
             telling.state_column(), telling.link_column("user", "Customer"), telling.link_column("plan", "Plan"),
-            telling.money_column("price.money", "Price"), "access", "id",
+            telling.money_column("price.money", "Price"), "access", "explained", "id",
         )}),
         ("Times", {"fields": (
             telling.moment_column("anchor_at", "Term began"), telling.moment_column("valid_till", "Paid till"),
@@ -199,6 +199,10 @@ class SubscriptionAdmin(WithDeeds):
             periods = Period.objects.filter(invoice_id__in=invoices)
             return Q(pk__in=list(periods.values_list("subscription_id", flat=True)))
         return Q(user_id__in=people(request, term))
+
+    @admin.display(description="Explanation")
+    def explained(self, row: Subscription) -> SafeString:
+        return telling.sentences(explain.explain(row, at=timezone.now()))
 
     @admin.display(description="Access now", boolean=True)
     def access(self, row: Subscription) -> bool:

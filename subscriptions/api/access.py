@@ -23,7 +23,7 @@ from billing.api import people
 from billing.api.fields import UUID_PATH, Moment
 from billing.api.schema import in_query, says
 from billing.errors import Forbidden, Invalid, NotFound
-from subscriptions import entitlements
+from subscriptions import entitlements, explain
 from subscriptions.api import examples
 from subscriptions.api.subscriptions import VIEW
 
@@ -39,6 +39,9 @@ class EntitlementSerializer(serializers.Serializer[Any]):
 class AccessSerializer(serializers.Serializer[Any]):
     user_id = serializers.UUIDField()
     entitlements = EntitlementSerializer(many=True)
+    explanation = serializers.CharField(
+        required=False, help_text="With `explain=true`: why there is access and until when, or why there is none."
+    )
 
 
 class Access(APIView):
@@ -52,7 +55,10 @@ class Access(APIView):
         AccessSerializer,
         gets=examples.ACCESS_JSON,
         refusals=(400, 403, 404),
-        parameters=[in_query("user_id", OpenApiTypes.UUID, "Somebody else; for staff and services.")],
+        parameters=[
+            in_query("user_id", OpenApiTypes.UUID, "Somebody else; for staff and services."),
+            in_query("explain", OpenApiTypes.BOOL, "Say it in words, too."),
+        ],
     )
     def get(self, request: Request) -> Response:
         """The roles owed to the caller, each until its end."""
@@ -63,7 +69,10 @@ class Access(APIView):
         else:
             user_id, person = _other(request, asked)
         owed = [{"role": each.role, "until": UNTIL.to_representation(each.until)} for each in person.entitlements]
-        return Response({"user_id": str(user_id), "entitlements": owed})
+        told = {"user_id": str(user_id), "entitlements": owed}
+        if request.query_params.get("explain") == "true":  # for people; a film server asks without it, and often
+            told["explanation"] = " ".join(explain.access(user_id, at=timezone.now()))
+        return Response(told)
 
 
 def _admitted(person: entitlements.Person | None) -> entitlements.Person:

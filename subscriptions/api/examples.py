@@ -6,6 +6,10 @@ from typing import Any
 
 from billing.api.examples import INVOICE, PAYMENT, REFUND, SUBSCRIPTION
 
+EXPLAINED = (
+    "One year is paid to 20 November 2027, 20:03 MSK. Access (cinema) goes on to 22 November 2027, 20:03 MSK: 2 days "
+    "of grace follow the term. It does not renew by itself: nothing is charged unless the customer pays."
+)
 PLAN_JSON: dict[str, Any] = {
     "id": 4,
     "code": "year",
@@ -24,6 +28,50 @@ NEW_PLAN: dict[str, Any] = {
     "months": 24,
     "price": {"amount": "4999.00", "currency": "RUB"},
 }
+PRICE_JSON: dict[str, Any] = {
+    "id": 12,
+    "price": {"amount": "2999.00", "currency": "RUB"},
+    "starts_at": "2026-12-31T21:00:00Z",
+    "frozen": False,
+}
+STAFF_PLAN_JSON: dict[str, Any] = {
+    "id": 4,
+    "code": "year",
+    "name": "One year",
+    "description": "All year, at the best price.",
+    "hourly": False,
+    "months": 12,
+    "roles": ["cinema"],
+    "refund_policy": "unused_months",
+    "grace_days": 2,
+    "renewal_lead_hours": 0,
+    "reminder_days": 3,
+    "time_zone": "Europe/Moscow",
+    "on_sale": True,
+    "hidden": True,
+    "archived": False,
+    "sale_from": None,
+    "sale_until": "2026-12-31T21:00:00Z",
+    "position": 1,
+    "prices": [PRICE_JSON],
+}
+MOVE_JSON: dict[str, Any] = {
+    "id": "4a1c2d3e-5f60-4718-8293-a4b5c6d7e8f9",
+    "status": "draft",
+    "plan": "year",
+    "from_price": None,
+    "to_price": 12,
+    "new_price": {"amount": "2999.00", "currency": "RUB"},
+    "effective_from": "2027-01-31T21:00:00Z",
+    "people": 1,
+    "who": [
+        {
+            "subscription": SUBSCRIPTION,
+            "old_price": {"amount": "2699.00", "currency": "RUB"},
+            "first_at": "2027-11-20T17:03:40Z",
+        }
+    ],
+}
 QUOTE_JSON: dict[str, Any] = {
     "plan": "year",
     "total": "2699.00",
@@ -31,7 +79,8 @@ QUOTE_JSON: dict[str, Any] = {
     "list_price": "2699.00",
     "candidates": [],
     "applied": None,
-    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ for 12 months counts "
+    "since 1 January 2026.",
 }
 SUBSCRIPTION_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,
@@ -66,6 +115,7 @@ DETAIL_JSON: dict[str, Any] = SUBSCRIPTION_JSON | {
         "explanation": "11 of 12 months have not begun. 2\u00a0699.00\u00a0₽ split over the months gives "
         "2\u00a0474.08\u00a0₽ for them; access goes on to the end of the month in progress.",
     },
+    "explanation": EXPLAINED,
 }
 SUBSCRIBED_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,
@@ -85,6 +135,7 @@ UNSUBSCRIBED_JSON: dict[str, Any] = {
 ACCESS_JSON: dict[str, Any] = {
     "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
     "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
+    "explanation": EXPLAINED,
 }
 TARIFFS_JSON: dict[str, Any] = {
     "results": [

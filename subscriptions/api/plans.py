@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -20,7 +21,7 @@ from rest_framework.views import APIView
 from acquiring import registry
 from billing import money
 from billing.api import people
-from billing.api.fields import Amount, Input, Text, Whole, read
+from billing.api.fields import Amount, Flag, Input, Text, When, Whole, read
 from billing.api.idempotency import idempotent
 from billing.api.schema import in_path, says
 from billing.errors import Conflict, Invalid, NotFound
@@ -30,7 +31,7 @@ from subscriptions.models import Plan, Price
 
 TAG = "plans"
 CODE = r"[a-z][a-z0-9-]{0,39}"  # begins with a letter, so that no code is mistaken for an id
-LONGEST_TERM, LONGEST_GRACE = 120, 60  # months and days; the database has the same bounds
+LONGEST_TERM, LONGEST_GRACE, LONGEST_LEAD = 120, 60, 15 * 24  # months, days, hours; the database has the same bounds
 
 
 @extend_schema_field({"oneOf": [{"type": "string", "pattern": "^[A-Za-z0-9_-]{1,40}$"}, {"type": "integer"}]})
@@ -67,22 +68,20 @@ class PriceInput(Input):
     currency = Text(min_length=3, max_length=3)
 
 
-class PlanInput(Input):
-    code = Text(max_length=40)
-    name = Text(max_length=80)
-    months = Whole(min_value=1, max_value=LONGEST_TERM)
-    price = PriceInput()
+class PlanRules(Input):
+    """What may be said of a plan, new or not."""
+
     description = Text(required=False, allow_blank=True, max_length=2000)
     roles = serializers.ListField(required=False, child=Text(max_length=40), min_length=1, max_length=20)
     refund_policy = serializers.ChoiceField(Plan.RefundPolicy.choices, required=False)
     grace_days = Whole(required=False, min_value=0, max_value=LONGEST_GRACE)
+    renewal_lead_hours = Whole(required=False, min_value=0, max_value=LONGEST_LEAD)
+    reminder_days = Whole(required=False, min_value=0, max_value=LONGEST_GRACE)
     time_zone = Text(required=False, max_length=40)
+    hidden = Flag(required=False, help_text="On no list; sold to whoever knows its code.")
+    sale_from = When(required=False, allow_null=True, help_text="Sold from then on; null: at once.")
+    sale_until = When(required=False, allow_null=True, help_text="Sold until then; null: without an end.")
     position = Whole(required=False, min_value=0, max_value=32767)
-
-    def validate_code(self, code: str) -> str:
-        if not re.fullmatch(CODE, code) or code == "new":  # "new" is an address of its own
-            raise serializers.ValidationError("A code is small letters, digits and hyphens, and begins with a letter.")
-        return code
 
     def validate_time_zone(self, name: str) -> str:
         if name not in available_timezones():
@@ -93,6 +92,24 @@ class PlanInput(Input):
         if not all(re.fullmatch(CODE, role) for role in roles):
             raise serializers.ValidationError("A role is small letters, digits and hyphens.")
         return roles
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        begins, ends = attrs.get("sale_from"), attrs.get("sale_until")
+        if begins and ends and ends <= begins:
+            raise serializers.ValidationError({"sale_until": "The sale ends after it begins."})
+        return attrs
+
+
+class PlanInput(PlanRules):
+    code = Text(max_length=40)
+    name = Text(max_length=80)
+    months = Whole(min_value=1, max_value=LONGEST_TERM)
+    price = PriceInput()
+
+    def validate_code(self, code: str) -> str:
+        if not re.fullmatch(CODE, code) or code in ("new", "all"):  # they are addresses of their own
+            raise serializers.ValidationError("A code is small letters, digits and hyphens, and begins with a letter.")
+        return code
 
 
 class Plans(APIView):
@@ -107,7 +124,7 @@ class Plans(APIView):
     )
     def get(self, request: Request) -> Response:
         """Every plan on sale, with its price of now and what it saves. Needs no login."""
-        on_sale = offers.on_sale(at=timezone.now())
+        on_sale = offers.listed(offers.on_sale(at=timezone.now()))
         return Response(shapes.OffersSerializer({"results": on_sale, "next": None, "previous": None}).data)
 
 
@@ -139,10 +156,7 @@ class PlanDetail(APIView):
     def delete(self, request: Request, plan: str) -> Response:
         """Take a plan off sale. Those who have it keep it. For staff."""
         people.demand(request, "subscriptions.change_plan")  # nothing is deleted
-        by_id = re.fullmatch(r"[1-9][0-9]{0,17}", plan)
-        found = Plan.objects.filter(pk=int(plan)) if by_id else Plan.objects.filter(code=plan)
-        if not found.update(on_sale=False):
-            raise NotFound("There is no such plan.", "plan_not_found")
+        named(plan).update(on_sale=False)
         return Response(status=204)
 
 
@@ -163,17 +177,20 @@ class NewPlan(APIView):
         """Put a new plan on sale, at its first price, from now on. For staff."""
         people.demand(request, "subscriptions.add_plan")
         body = read(PlanInput, request.data)
-        price = _price(body.pop("price"))
+        price = priced(body.pop("price"))
         now = timezone.now()
         try:
             with transaction.atomic():
                 plan = Plan.objects.create(**body)
-                Price.objects.create(
+                first = Price.objects.create(
                     plan=plan, amount=money.to_minor(price), currency=price.currency.code, starts_at=now
                 )
         except IntegrityError:
             raise Conflict("There is a plan with this code already.", "plan_exists") from None
-        offer = offers.find(plan.pk, at=now, currency=price.currency.code)
+        if plan.is_sold(now):
+            offer = offers.find(plan.pk, at=now, currency=price.currency.code)
+        else:
+            offer = offers.Offer(plan, first, None)
         return Response(shapes.OfferSerializer(offer).data, status=201)
 
 
@@ -193,8 +210,17 @@ class Quote(APIView):
         return Response(shapes.QuoteSerializer(offers.find(body["plan"], at=timezone.now())).data)
 
 
-def _price(given: dict[str, Any]) -> Money:
-    """A plan's first price. Raises BadAmount; Invalid `bad_amount`, `currency_not_supported`."""
+def named(plan: str) -> QuerySet[Plan]:
+    """The plan of this id or code, on sale or not. Raises NotFound `plan_not_found`."""
+    by_id = re.fullmatch(r"[1-9][0-9]{0,17}", plan)
+    found = Plan.objects.filter(pk=int(plan)) if by_id else Plan.objects.filter(code=plan)
+    if not found.exists():
+        raise NotFound("There is no such plan.", "plan_not_found")
+    return found
+
+
+def priced(given: dict[str, Any]) -> Money:
+    """A price that is asked for. Raises BadAmount; Invalid `bad_amount`, `currency_not_supported`."""
     price = money.parse(given["amount"], given["currency"])
     if price.amount <= 0:
         raise Invalid("A price is above zero.", "bad_amount")

@@ -12,6 +12,7 @@ from rest_framework import serializers
 from billing.api.fields import Moment, MoneyText, Sum, state
 from billing.api.shapes import billed_for
 from billing.models import Refund
+from subscriptions import explain
 from subscriptions.models import Period, Plan, Subscription
 
 
@@ -66,7 +67,10 @@ class QuoteSerializer(serializers.Serializer[Any]):
     list_price = MoneyText(source="quote.list_price")
     candidates = CandidateSerializer(source="quote.candidates", many=True)
     applied = serializers.CharField(source="quote.applied", allow_null=True, help_text="The discount that won.")
-    explanation = serializers.CharField(source="quote.explanation")
+    explanation = serializers.SerializerMethodField()
+
+    def get_explanation(self, offer: Any) -> str:
+        return " ".join(explain.quote(offer))
 
 
 class PlanSerializer(serializers.Serializer[Plan]):
@@ -117,6 +121,7 @@ class RenewalSerializer(serializers.Serializer[Any]):
 class DetailSerializer(SubscriptionSerializer):
     next_charge = NextChargeSerializer(allow_null=True, help_text="null where nothing will be charged by itself.")
     cancellation = CancellationSerializer(allow_null=True, help_text="null where there is nothing to cancel.")
+    explanation = serializers.CharField(help_text="Why it gives access and until when, or why not, in words.")
 
 
 class SubscribedSerializer(serializers.Serializer[Any]):

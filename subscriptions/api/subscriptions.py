@@ -20,7 +20,7 @@ from billing.api.paging import NewestFirst
 from billing.api.schema import PAGING, in_path, page_of, says
 from billing.errors import Conflict
 from billing.models import Event, PaymentMethod
-from subscriptions import agreements, cancellation, lifecycle, offers
+from subscriptions import agreements, cancellation, explain, lifecycle, offers
 from subscriptions.api import examples, shapes
 from subscriptions.api.plans import PlanRef, PromoCode
 from subscriptions.models import Subscription
@@ -96,6 +96,7 @@ class SubscriptionDetail(APIView):
             | {
                 "cancellation": preview and shapes.CancellationSerializer(preview).data,
                 "next_charge": charge and shapes.NextChargeSerializer(charge).data,
+                "explanation": " ".join(explain.explain(subscription, at=timezone.now())),
             }
         )
 

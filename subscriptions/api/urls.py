@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.slashes import both
 from billing.api.fields import UUID_PATH
-from subscriptions.api import access, payments, plans, subscriptions, tariffs
+from subscriptions.api import access, payments, plan_staff, plans, subscriptions, tariffs
 
 
 @extend_schema(exclude=True)
@@ -27,6 +27,9 @@ class Nowhere(APIView):
 
 SUBSCRIPTION = f"(?P<subscription_id>{UUID_PATH})"
 
+PLAN = "(?P<plan>[A-Za-z0-9_-]+)"
+MOVE = f"(?P<move_id>{UUID_PATH})"
+
 urlpatterns = [
     both("subscriptions", subscriptions.Subscriptions.as_view(), "api-subscriptions"),
     both("subscriptions/subscribe", subscriptions.Subscribe.as_view(), "api-subscribe"),
@@ -35,6 +38,12 @@ urlpatterns = [
     both("subscriptions/quote", plans.Quote.as_view(), "api-quote"),
     both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
     both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),
+    both("subscriptions/plans/all", plan_staff.AllPlans.as_view(), "api-plans-all"),
+    both(f"subscriptions/plans/{PLAN}/change", plan_staff.ChangePlan.as_view(), "api-plan-change"),
+    both(f"subscriptions/plans/{PLAN}/prices", plan_staff.NewPrice.as_view(), "api-price-new"),
+    both("subscriptions/price-moves", plan_staff.NewMove.as_view(), "api-price-move-new"),
+    both(f"subscriptions/price-moves/{MOVE}", plan_staff.Move.as_view(), "api-price-move"),
+    both(f"subscriptions/price-moves/{MOVE}/announce", plan_staff.Announce.as_view(), "api-price-move-announce"),
     both("subscriptions/plans/(?P<plan>[A-Za-z0-9_-]+)", plans.PlanDetail.as_view(), "api-plan"),
     both("subscriptions/tariffs", tariffs.Tariffs.as_view(), "api-tariffs"),
     both("subscriptions/tariffs/start", tariffs.Start.as_view(), "api-tariff-start"),

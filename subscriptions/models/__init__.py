@@ -1,5 +1,6 @@
 from subscriptions.models.meter import Meter
 from subscriptions.models.plan import Plan, Price
+from subscriptions.models.price_move import Moving, PriceMove
 from subscriptions.models.subscription import Period, Subscription
 
-__all__ = ["Meter", "Period", "Plan", "Price", "Subscription"]
+__all__ = ["Meter", "Moving", "Period", "Plan", "Price", "PriceMove", "Subscription"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -52,6 +52,12 @@ class Plan(models.Model):
     )
     time_zone = models.CharField(max_length=40, default="Europe/Moscow", validators=[existing_time_zone])
     on_sale = models.BooleanField(default=True, help_text="Off: those who have it keep it, nobody new gets it.")
+    hidden = models.BooleanField(default=False, help_text="Sold to whoever knows its code; on no page or list.")
+    archived = models.BooleanField(
+        default=False, help_text="Over for good: never sold, whatever else is set. Those who have it go on renewing."
+    )
+    sale_from = models.DateTimeField(null=True, blank=True, help_text="Sold from then on; empty: at once.")
+    sale_until = models.DateTimeField(null=True, blank=True, help_text="Sold until then; empty: without an end.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order on the page.")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -62,6 +68,13 @@ class Plan(models.Model):
                 condition=Q(hourly=False, months__gte=1, months__lte=120) | Q(hourly=True, months=0),
                 name="plan_months_sane",
                 violation_error_message="A plan has a term of 1 to 120 months, or is by the hour and has 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(sale_from__isnull=True)
+                | Q(sale_until__isnull=True)
+                | Q(sale_until__gt=models.F("sale_from")),
+                name="plan_sale_ends_after_it_begins",
+                violation_error_message="The sale ends after it begins.",
             ),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
             models.CheckConstraint(condition=Q(renewal_lead_hours__lte=15 * 24), name="plan_renewal_lead_sane"),
@@ -74,6 +87,12 @@ class Plan(models.Model):
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
+
+    def is_sold(self, at: datetime) -> bool:
+        """Whether new customers may have it at `at`; that it has a price is another question."""
+        begun = self.sale_from is None or self.sale_from <= at
+        over = self.archived or (self.sale_until is not None and self.sale_until <= at)
+        return self.on_sale and begun and not over
 
     @property
     def grace(self) -> timedelta:
@@ -89,7 +108,10 @@ class Plan(models.Model):
 
 
 class Price(models.Model):
-    """What a plan costs from a date on. A subscription keeps the price that it began with."""
+    """What a plan costs from a date on. A subscription keeps the price that it began with, until a price move.
+
+    Once it is used it is frozen: a trigger refuses to change or delete it (migration 0061).
+    """
 
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
     amount = models.BigIntegerField(help_text="Minor units (kopecks), for the whole term.")
@@ -98,7 +120,11 @@ class Price(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["plan", "currency", "starts_at"], name="price_one_from_a_date"),
+            models.UniqueConstraint(
+                fields=["plan", "currency", "starts_at"],
+                name="price_one_from_a_date",
+                violation_error_message="This plan has a price in this currency from that very moment already.",
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="price_above_zero"),
         )
         ordering = ("plan", "currency", "-starts_at")

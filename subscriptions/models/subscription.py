@@ -158,7 +158,7 @@ class Period(models.Model):
     """One span of a subscription that was billed: the joint between promise and money.
 
     It has no times until its invoice is paid: then the first begins, and each other where the one before ends.
-    `plan` and `price` are those that a renewal was billed at.
+    `plan` and `price` are those that it was billed at; a charge by the hour names none.
     """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")

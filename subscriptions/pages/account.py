@@ -21,6 +21,7 @@ from billing import ledger, payments
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
 from subscriptions import agreements, lifecycle, offers
+from subscriptions.explain import explain
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -92,6 +93,7 @@ def account(request: Request) -> HttpResponse:
         "paid": _payments(rows[:SHOWN]),
         "more": len(rows) > SHOWN,
         "returned": _refunds(user),
+        "explanation": explain(user, at=now),
         "support": settings.SUPPORT_EMAIL,
     }
     return render(request, "subscriptions/account.html", context)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from acquiring.types import Decline
+from billing.explanations import QUOTED
 from billing.models import Invoice, Payment, Refund
 from subscriptions.models import Subscription
 
@@ -47,8 +48,6 @@ DECLINES = {
         "The payment never got there. Please try again; if that fails too, in some minutes.",
     ),
 }
-# The bank's own sentence helps only where it speaks of the card; elsewhere it is technical, or not for the page.
-QUOTED = (Decline.RETRY_LATER, Decline.ANOTHER_CARD, Decline.CUSTOMER_ACTION)
 
 BACK = Face(
     "back",

@@ -22,6 +22,7 @@ from billing import checkouts, ledger, payments
 from billing.errors import Refused
 from billing.models import Account, Invoice, Payment, Refund
 from subscriptions import entitlements, films, lifecycle
+from subscriptions.explain import explain
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -158,6 +159,7 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         "refunds": refunds,
         "may_watch": may_watch,
         "receipt": found.status == Payment.Status.SUCCEEDED and not found.surplus,
+        "explanation": [*explain(found, at=now), *(told for row, *_ in refunds for told in explain(row, at=now))],
         "support": settings.SUPPORT_EMAIL,
         # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
         "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),

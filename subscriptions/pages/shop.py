@@ -188,7 +188,7 @@ def _term(plan: Plan, user: User | None, now: datetime) -> Term:
 
 
 def _shelves(now: datetime, ending: Subscription | None) -> list[Shelf]:
-    found = offers.on_sale(at=now)
+    found = offers.listed(offers.on_sale(at=now))
     best = max((o for o in found if o.saving), key=lambda o: o.saving.percent if o.saving else 0, default=None)
     begins_at = lifecycle.begins_at(ending, at=now)
     shelves = []

@@ -36,11 +36,14 @@ ADDRESSES = {
     ("post", "wallet/close"), ("get", "orders"), ("post", "orders"), ("post", "orders/refund"),
     ("get", "subscriptions/tariffs"), ("post", "subscriptions/tariffs/start"),
     ("post", "subscriptions/tariffs/change"),
+    ("get", "subscriptions/plans/all"), ("post", "subscriptions/plans/{}/change"),
+    ("post", "subscriptions/plans/{}/prices"), ("post", "subscriptions/price-moves"),
+    ("get", "subscriptions/price-moves/{}"), ("post", "subscriptions/price-moves/{}/announce"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
     "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
-    "order", "order_refund",
+    "order", "order_refund", "price_new", "price_move_new", "price_move_announce",
 }  # fmt: skip
 
 

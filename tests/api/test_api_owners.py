@@ -136,9 +136,12 @@ def test_M14_staff_see_what_their_permissions_show(staff: Callable[..., Api], pa
 def test_M2_staff_give_a_part_back_and_then_the_rest(
     anna: Api, staff: Callable[..., Api], paid: dict[str, str], acquirer: FakeAcquirer
 ) -> None:
-    clerk = staff("billing.refund_payment")
+    clerk = staff("billing.refund_payment", "billing.view_payment")
     part = clerk.post("payments/refund", {"payment": paid["payment"], "amount": 99, "reason": "A film broke"})
     assert part.status_code == 201 and (part.data["amount"], part.data["reason"]) == ("99.00", "A film broke")
+    assert clerk.get(f"payments/{paid['payment']}").data["refunds"][0]["reason"] == "A film broke"
+    own = anna.get(f"payments/{paid['payment']}").data["refunds"][0]
+    assert own["reason"] == "" and "A film broke" not in own["explanation"]  # words for colleagues
     rest = clerk.post("payments/refund", {"payment": paid["payment"], "currency": "RUB", "reason": "And another"})
     assert rest.data["amount"] == "2600.00" and rest.data["status"] == "succeeded"
     assert [each.amount for each in acquirer.returned(paid["payment"])] == [99, 2600]

@@ -42,7 +42,8 @@ def test_M12_a_quote_tells_the_total_and_why(anna: Api) -> None:
         "list_price": "2699.00",
         "candidates": [],
         "applied": None,
-        "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+        "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ "
+        "for 12 months counts since 1 January 2020.",
     }
 
 
@@ -53,7 +54,9 @@ def test_M12_subscribe_pay_and_watch(anna: Api, acquirer: FakeAcquirer, slash: s
     assert answer.status_code == 201 and set(answer.data) == {"id", "status", "invoice", "payment", "redirect_url"}
     born = answer.data
     assert born["status"] == "pending" and born["redirect_url"].startswith("https://bank.example/pay/")
-    assert anna.get("access" + slash).data == {"user_id": str(anna.user.pk), "entitlements": []}
+    none = anna.get("access" + slash).data
+    assert (none["user_id"], none["entitlements"]) == (str(anna.user.pk), [])
+    assert none["explanation"].startswith("One year begins when")
 
     acquirer.pay(born["payment"])
     tell(acquirer, born["payment"])

@@ -11,7 +11,7 @@ from django_fsm import TransitionNotAllowed
 
 from billing.models import Case, Halt, Invoice, Payment, Refund
 from billing.models.state import StatefulModel
-from subscriptions.models import Subscription
+from subscriptions.models import PriceMove, Subscription
 
 TABLES: dict[type[StatefulModel], str] = {
     Case: """
@@ -36,6 +36,11 @@ TABLES: dict[type[StatefulModel], str] = {
         succeed:    created pending authorized unknown failed cancelled -> succeeded
         fail:       created pending authorized unknown -> failed
         cancel:     created pending authorized unknown -> cancelled
+    """,
+    PriceMove: """
+        announce:   draft -> announced
+        finish:     announced -> done
+        withdraw:   draft announced -> withdrawn
     """,
     Refund: """
         wait:       created unknown -> pending

@@ -1,0 +1,202 @@
+"""Why a sum is what it is, and why films play or not: plain sentences that a customer and support read alike.
+
+`explain` takes a payment, a refund, an offer with its quote, or a subscription or person whose access it tells. What
+staff wrote for themselves is never in it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from accounts.models import User
+from billing import explanations, ledger, money
+from billing.models import Payment, Refund
+from subscriptions import agreements, offers, terms
+from subscriptions.models import Meter, Moving, Period, Plan, Price, Subscription
+
+State = Subscription.Status
+Explained = Payment | Refund | offers.Offer | Subscription | User
+
+
+def explain(thing: Explained, *, at: datetime) -> list[str]:
+    """The sentences about a payment, a refund or an offer; about the access of a subscription or person at `at`."""
+    match thing:
+        case Payment():
+            return explanations.sentences(thing)
+        case Refund():
+            return explanations.refund(thing)
+        case offers.Offer():
+            return quote(thing)
+        case Subscription():
+            return subscription(thing, at=at)
+        case _:
+            return access(thing.pk, at=at)
+
+
+def quote(offer: offers.Offer) -> list[str]:
+    """What a term costs, with every discount that was looked at, in the quote's words; which price it is."""
+    return [offer.quote.explanation, _version(offer.plan, offer.price)]
+
+
+def access(user_id: uuid.UUID, *, at: datetime) -> list[str]:
+    """Why somebody may watch at `at` and until when, or why not."""
+    own = (
+        Subscription.objects.filter(user_id=user_id)
+        .select_related("plan", "price", "method")
+        .exclude(status=State.ABANDONED)
+    )
+    rows = list(own.order_by("-created_at")[:5])
+    running = [row for row in rows if row.status in Subscription.LIVE or (row.access_until and row.access_until > at)]
+    found = running or rows[:1]
+    if not found:
+        return ["There is no subscription, so there is no access."]
+    return [sentence for row in reversed(found) for sentence in subscription(row, at=at)]
+
+
+def subscription(row: Subscription, *, at: datetime) -> list[str]:
+    """Why this subscription gives access at `at` and until when, or why not; and what it costs next."""
+    name, zone = row.plan.name, row.plan.zone
+    if row.status == State.PENDING:
+        first = row.periods.filter(number=1).select_related("invoice").first()
+        sum_ = money.spoken((first and first.paid) or row.price.money)
+        return [f"{name} begins when {sum_} is paid; until then it gives no access."]
+    if row.plan.hourly:
+        return _by_the_hour(row, at)
+    told = [_standing(row, at)]
+    if row.has_access(at):
+        told.append(
+            f"Access ({', '.join(row.plan.roles)}) goes on to {terms.spoken(row.access_until, zone)}{_grace(row)}."
+        )
+    elif row.anchor_at and row.anchor_at > at:
+        told.append(f"Access begins on {terms.spoken(row.anchor_at, zone)}.")
+    else:
+        told.append("So it gives no access now.")
+    return [*told, *_next(row, at)]
+
+
+@explanations.tells
+def terms_of(payments: Sequence[Payment]) -> Mapping[uuid.UUID, list[str]]:
+    """The term that each payment pays for, at which price and from when that counts, and by which consent."""
+    invoices = {payment.invoice_id for payment in payments}
+    shown = ("subscription__plan", "subscription__price", "plan", "price")
+    periods = {row.invoice_id: row for row in Period.objects.filter(invoice_id__in=invoices).select_related(*shown)}
+    moved = _moves(periods.values())
+    return {
+        payment.pk: _term(periods[payment.invoice_id], payment, moved)
+        for payment in payments
+        if payment.invoice_id in periods and not payment.surplus
+    }
+
+
+def _term(period: Period, payment: Payment, moved: Mapping[tuple[uuid.UUID, int], Moving]) -> list[str]:
+    row = period.subscription
+    plan, price = period.plan or row.plan, period.price or row.price
+    told = [f"It pays for term {period.number} of {plan.name}: {_long(period.months)}{_span(period, plan)}."]
+    told.append(_version(plan, price))
+    move = moved.get((row.pk, price.pk))
+    if move is not None and move.told_at is not None:
+        before, told_on = money.spoken(move.from_price.money), terms.spoken_date(move.told_at, plan.zone)
+        told.append(f"Before that it was {before}; the change was announced by mail on {told_on}.")
+    if period.number > 1 and payment.method_id and row.renewal_consent_at:
+        agreed = terms.spoken_date(row.renewal_consent_at, plan.zone)
+        told.append(f"It was charged by itself, to the saved card, as the customer agreed on {agreed}.")
+    return told
+
+
+def _moves(periods: Iterable[Period]) -> dict[tuple[uuid.UUID, int], Moving]:
+    """The price moves that brought these subscriptions to the prices of these terms."""
+    rows = Moving.objects.filter(
+        outcome=Moving.Outcome.MOVED, subscription__in={period.subscription_id for period in periods}
+    )
+    return {(row.subscription_id, row.move.to_price_id): row for row in rows.select_related("move", "from_price")}
+
+
+def _span(period: Period, plan: Plan) -> str:
+    if period.starts_at and period.ends_at:
+        return f", from {terms.spoken(period.starts_at, plan.zone)} to {terms.spoken(period.ends_at, plan.zone)}"
+    if period.closed_at:
+        return ", which was given up unpaid"
+    return ", which begins when it is paid" if period.number == 1 else ", which follows the one before once it is paid"
+
+
+def _standing(row: Subscription, at: datetime) -> str:
+    """How the subscription stands, in a sentence."""
+    name, zone = row.plan.name, row.plan.zone
+    till = terms.spoken(row.valid_till, zone)
+    if row.status == State.PAST_DUE:
+        return f"{name} was paid to {till} and the next term is not paid yet: these are the days of grace."
+    if row.status == State.PAUSED:
+        return f"{name} is paused."
+    if row.status == State.SUSPENDED:
+        return f"{name} is suspended."
+    if row.status == State.CANCELLED or row.cancelled_at is not None:
+        on = terms.spoken(row.cancelled_at, zone)
+        rest = "what is left of it goes on to its end" if row.has_access(at) else "nothing is left of it"
+        return f"{name} was cancelled on {on}; {rest}."
+    if row.status in (State.EXPIRED, State.ENDED):
+        return f"{name} was paid to {till} and is over."
+    return f"{name} is paid to {till}."
+
+
+def _grace(row: Subscription) -> str:
+    if row.status != State.ACTIVE or row.valid_till is None or row.access_until is None:
+        return ""
+    days = (row.access_until - row.valid_till).days
+    return f": {days} day{'' if days == 1 else 's'} of grace follow the term" if days else ""
+
+
+def _next(row: Subscription, at: datetime) -> list[str]:
+    """What is charged next by itself, or that nothing is."""
+    if row.status not in terms.RUNNING:
+        return []
+    charge = agreements.next_charge(row, at=at)
+    if charge is not None and row.renewal_consent_at is not None:
+        agreed = terms.spoken_date(row.renewal_consent_at, row.plan.zone)
+        card = f"{charge.card.brand} {charge.card.mask}"
+        when = terms.spoken(charge.at, row.plan.zone)
+        told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)} by {card} on {when}."]
+    elif row.auto_renew:
+        told = ["It should renew by itself, but there is no card that can be charged."]
+    else:
+        told = ["It does not renew by itself: nothing is charged unless the customer pays."]
+    return [*told, *_price_to_come(row)]
+
+
+def _price_to_come(row: Subscription) -> list[str]:
+    """The price that was announced."""
+    moving = row.movings.filter(due_at__isnull=False).select_related("move__to_price").first()
+    if moving is None:
+        return []
+    new, since = money.spoken(moving.move.to_price.money), terms.spoken_date(moving.due_at, row.plan.zone)
+    return [f"What is billed from {since} on costs {new}, as was announced by mail."]
+
+
+def _by_the_hour(row: Subscription, at: datetime) -> list[str]:
+    """By the hour nothing is paid before: the wallet pays while it lasts."""
+    zone, rate = row.plan.zone, money.spoken(row.price.money)
+    meter = Meter.objects.select_related("account").filter(subscription=row).first()
+    held = money.spoken(ledger.held(meter.account)) if meter else "nothing"
+    told = [f"{row.plan.name} costs {rate} an hour, taken from the wallet for the time that it runs."]
+    if row.status == State.SUSPENDED:
+        told.append("The wallet is empty: there is no access and nothing is charged until money is put in.")
+    elif row.status == State.ACTIVE and row.has_access(at):
+        told.append(f"The wallet holds {held}: access goes on to {terms.spoken(row.access_until, zone)}.")
+    elif row.status == State.ACTIVE:
+        told.append("The wallet has run out: there is no access until money is put in.")
+    else:
+        told.append(f"It was ended on {terms.spoken(row.cancelled_at or row.access_until, zone)}; it gives no access.")
+    return [*told, *_price_to_come(row)]
+
+
+def _version(plan: Plan, price: Price) -> str:
+    """Which of the plan's prices it is."""
+    since = terms.spoken_date(price.starts_at, plan.zone)
+    return f"The price of {money.spoken(price.money)} for {_long(plan.months)} counts since {since}."
+
+
+def _long(months: int) -> str:
+    if not months:
+        return "an hour"
+    return "1 month" if months == 1 else f"{months} months"

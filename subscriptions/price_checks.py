@@ -1,0 +1,32 @@
+"""What the audit asks of price moves."""
+
+from billing import audit
+from billing.audit import Check
+
+audit.reads("subscriptions_pricemove", "subscriptions_moving")
+
+LATE = """
+    SELECT moving.id AS moving, moving.subscription_id AS subscription, moving.told_at, moving.due_at
+      FROM subscriptions_moving moving JOIN subscriptions_pricemove move ON move.id = moving.move_id
+     WHERE moving.settled_at IS NULL
+       AND (moving.due_at < %(at)s - %(overdue)s OR move.status <> 'announced'
+            OR (moving.told_at IS NULL AND move.updated_at < %(at)s - %(overdue)s))"""
+
+UNTOLD = """
+    SELECT period.subscription_id AS subscription, period.number, before.price_id AS price_before, period.price_id
+      FROM subscriptions_period period
+      JOIN subscriptions_period before ON before.subscription_id = period.subscription_id
+           AND before.number = period.number - 1 AND before.plan_id = period.plan_id
+      JOIN subscriptions_price old ON old.id = before.price_id
+      JOIN subscriptions_price new ON new.id = period.price_id
+     WHERE old.amount < new.amount AND old.currency = new.currency
+       AND NOT EXISTS (SELECT FROM subscriptions_moving moving
+                         JOIN subscriptions_pricemove move ON move.id = moving.move_id
+                        WHERE moving.subscription_id = period.subscription_id AND move.to_price_id = period.price_id
+                          AND moving.outcome = 'moved' AND moving.settled_at <= period.created_at)"""
+
+audit.register(
+    Check("price.moves_on", "Who is to have another price is told, and moved, in time.", LATE),
+    Check("price.told", "Nobody is billed a higher price of a plan who was not told and moved before.", UNTOLD),
+    audit.state_told("price_move", "subscriptions_pricemove"),
+)
