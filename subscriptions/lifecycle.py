@@ -14,17 +14,18 @@ from accounts.models import User
 from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import offers, terms
+from subscriptions import offers, redemptions, terms
 from subscriptions.calendar import anniversary
 from subscriptions.models import Period, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription and the payment that it waits for."""
+    """A subscription and the payment that it waits for; None where there is nothing to pay."""
 
     subscription: Subscription
-    payment: Payment
+    invoice: Invoice
+    payment: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +42,35 @@ class Order:
     auto_renew: bool = False
     expected_total: Money | None = None
     request_key: str | None = None
+    promo_code: str = ""
 
 
 def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Subscribed:
     """Begins a subscription that becomes active when its invoice is paid, and opens the acquirer's page.
 
-    A second call for the same plan finds the first while that one waits; for another plan or figure it closes the
-    first. Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`,
-    `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid `unknown_acquirer`.
+    Where nothing is to be paid, it begins at once. A second call for the same plan finds the first while that one
+    waits; for another plan, figure or code it closes the first. Raises Forbidden `email_not_confirmed`; NotFound
+    `plan_not_found`; Conflict `already_subscribed`, `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid
+    `unknown_acquirer`; and for a promo code as `discounts.usable` does.
     """
-    offer = offers.find(order.plan, at=at)
+    keyed = Subscription.objects.filter(user_id=user_id, request_key=order.request_key or "-")
+    known = bool(order.promo_code) and keyed.exists()  # sent again: it holds the code already
+    offer = offers.find(order.plan, at=at, user_id=user_id, promo_code="" if known else order.promo_code)
     total = offer.quote.total
-    if order.expected_total is not None and order.expected_total != total:
+    if not known and order.expected_total not in (None, total):
         raise Conflict(
             f"The price has changed: it is {money.spoken(total)} now.", "stale_total", total=money.plain(total)
         )
-    payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
+    if total:
+        payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
     _make_room(user_id, offer, order.request_key, at=at)
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
         invoice = first_invoice(subscription)
+        if invoice.status == Invoice.Status.OPEN and not invoice.total:
+            invoice = invoices.waive(invoice.pk, actor=actor, at=at)
     if invoice.status == Invoice.Status.PAID:
-        payment = invoice.payments.get(status=Payment.Status.SUCCEEDED, surplus=False)
+        payment = invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
     else:
         payment = payments.start(
             invoice.pk,
@@ -73,7 +81,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             save_card=order.save_card or order.auto_renew,
         )
     subscription.refresh_from_db()
-    return Subscribed(subscription, payment)
+    return Subscribed(subscription, invoice, payment)
 
 
 def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:
@@ -147,6 +155,7 @@ def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> 
     """Gives up the pending subscription whose first invoice was voided. The second time changes nothing."""
     with transaction.atomic():
         period = _period_of(invoice_id)
+        redemptions.release(invoice_id, at=at)
         if period is None or period.subscription.status != Subscription.Status.PENDING:
             return
         subscription = period.subscription
@@ -216,13 +225,14 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
     )
     invoice = invoices.issue(
         user_id=user.pk,
-        lines=[invoices.Line(f"plan:{offer.plan.code}", offer.quote.explanation.rsplit(":", 1)[0], offer.quote.total)],
+        lines=[offer.line()],
         account=ledger.revenue(offer.price.currency),
         purpose="subscription",
         actor=actor,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
+    redemptions.reserve(invoice.pk, user.pk, offer.quote, offer.plan, offer.price, at=at)
     Period.objects.create(
         subscription=subscription,
         number=1,
@@ -266,8 +276,9 @@ def _agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:
 def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:
     """Whether a waiting subscription is for this price, and its term and its invoice those of now."""
     period = waiting.periods.select_related("invoice").get(number=1)
-    waits_for, offered = (period.months, period.paid), (offer.plan.months, offer.quote.total)
-    return waiting.price_id == offer.price.pk and waits_for == offered
+    code = redemptions.code_of(period.invoice_id) if period.invoice_id else ""
+    waits_for = (waiting.price_id, period.months, period.paid, code)
+    return waits_for == (offer.price.pk, offer.plan.months, offer.quote.total, offer.quote.promo_code)
 
 
 def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscription:
@@ -279,7 +290,7 @@ def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscript
 
 
 def _period_of(invoice_id: uuid.UUID) -> Period | None:
-    """The period that an invoice billed, its subscription locked; None where the invoice billed none."""
+    """The period that an invoice billed, its subscription locked; None where it billed none."""
     period = Period.objects.filter(invoice_id=invoice_id).first()
     if period is None:
         return None
