@@ -26,12 +26,22 @@ NEW_PLAN: dict[str, Any] = {
 }
 QUOTE_JSON: dict[str, Any] = {
     "plan": "year",
-    "total": "2699.00",
+    "total": "2429.10",
     "currency": "RUB",
     "list_price": "2699.00",
-    "candidates": [],
-    "applied": None,
-    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽.",
+    "candidates": [
+        {
+            "kind": "promo",
+            "name": "Promo code SPRING 10%",
+            "saves": "269.90",
+            "applied": True,
+            "why": "Promo code SPRING 10%: takes off 269.90\u00a0₽, which is the most, so it is applied.",
+        }
+    ],
+    "applied": "Promo code SPRING 10%",
+    "promo_code": "SPRING",
+    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽ less 269.90\u00a0₽ (Promo code SPRING 10%) is "
+    "2\u00a0429.10\u00a0₽. Promo code SPRING 10%: takes off 269.90\u00a0₽, which is the most, so it is applied.",
 }
 SUBSCRIPTION_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,

@@ -53,6 +53,7 @@ class OffersSerializer(serializers.Serializer[Any]):
 class CandidateSerializer(serializers.Serializer[Any]):
     """A discount that was considered."""
 
+    kind = serializers.ChoiceField([("personal", "Personal"), ("months", "Months"), ("promo", "Promo code")])
     name = serializers.CharField()
     saves = MoneyText()
     applied = serializers.BooleanField()
@@ -66,6 +67,9 @@ class QuoteSerializer(serializers.Serializer[Any]):
     list_price = MoneyText(source="quote.list_price")
     candidates = CandidateSerializer(source="quote.candidates", many=True)
     applied = serializers.CharField(source="quote.applied", allow_null=True, help_text="The discount that won.")
+    promo_code = serializers.CharField(
+        source="quote.promo_code", help_text="The code, where it won; empty where it stays unused."
+    )
     explanation = serializers.CharField(source="quote.explanation")
 
 

@@ -25,7 +25,7 @@ BEGIN
         SELECT count(*) FROM subscriptions_redemption
          WHERE promo_code_id = NEW.promo_code_id AND user_id = NEW.user_id AND NOT renews AND released_at IS NULL
     ) THEN
-        RAISE EXCEPTION 'this customer has used promo code % as often as one may', NEW.promo_code_id
+        RAISE EXCEPTION 'promo_code_within_limit_of_a_user: % uses by one customer and no more', most
             USING ERRCODE = 'check_violation', CONSTRAINT = 'promo_code_within_limit_of_a_user';
     END IF;
     RETURN NULL;
