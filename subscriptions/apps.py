@@ -9,4 +9,5 @@ class SubscriptionsConfig(AppConfig):
             audit,  # noqa: F401  registers what the audit asks
             handlers,  # noqa: F401  registers what to do on events
             meter_checks,  # noqa: F401  registers what the audit asks
+            promo_checks,  # noqa: F401  registers what the audit asks
         )

@@ -56,7 +56,7 @@ def of_renewals(rows: Iterable[Subscription], *, at: datetime) -> Book:
     ).order_by("used_at", "pk")
     subscriptions = used.values_list("invoice__period__subscription_id", "promo_code_id")
     last = dict(subscriptions)  # of several the last
-    codes = PromoCode.objects.in_bulk(set(last.values())) if last else {}
+    codes = PromoCode.objects.prefetch_related("plans").in_bulk(set(last.values())) if last else {}
     return Book(book.personal, book.months, {subscription: codes[code] for subscription, code in last.items()})
 
 
@@ -121,7 +121,7 @@ def beyond(code: PromoCode, user_id: uuid.UUID | None, *, own_waiting: bool = Fa
 
 
 def _is_for(code: PromoCode, plan: Plan) -> bool:
-    plans = set(code.plans.values_list("pk", flat=True))
+    plans = {row.pk for row in code.plans.all()}  # many at once have fetched them
     return not plans or plan.pk in plans
 
 

@@ -1,5 +1,5 @@
 """Subscriptions for staff: their own pages, and what they add to the pages of people and of money."""
 
-from subscriptions.admin import person, plans, subscriptions, terms
+from subscriptions.admin import discounts, person, plans, subscriptions, terms
 
-__all__ = ["person", "plans", "subscriptions", "terms"]
+__all__ = ["discounts", "person", "plans", "subscriptions", "terms"]

@@ -271,8 +271,8 @@ def test_T3_billing_many_asks_for_discounts_as_often_as_billing_one(bank: FakeAc
     [
         ("NOBODY", "promo_not_found"), ("SPRING\x00", "promo_not_found"), ("٣٤", "promo_not_found"),
         ("S" * 200, "promo_not_found"), ("%", "promo_not_found"), ("SPRIN_", "promo_not_found"),
-        ("OVER", "promo_expired"), ("OFF", "promo_expired"), ("SOON", "promo_not_begun"), ("YEARLY", "promo_other_plan"),
-        ("DOLLARS", "promo_other_currency"), ("NONE", "promo_used_up"),
+        ("OVER", "promo_expired"), ("OFF", "promo_expired"), ("SOON", "promo_not_begun"),
+        ("YEARLY", "promo_other_plan"), ("DOLLARS", "promo_other_currency"), ("NONE", "promo_used_up"),
     ],
 )  # fmt: skip
 def test_T4_a_code_that_cannot_be_used_is_refused_by_name_and_nothing_is_written(typed: str, code: str) -> None:
