@@ -1,4 +1,4 @@
-"""Discounts and promo codes: what marketing makes. Nothing of payments is shown here, only how often a code is taken."""
+"""Discounts and promo codes: what marketing makes. Nothing of payments is shown, only how often a code is taken."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from billing.admin.lists import ReadOnly, as_id, people
 from subscriptions.models import PersonalDiscount, PromoCode, Redemption, TermDiscount
 
 if TYPE_CHECKING:
-    PersonalForm, CodeForm = forms.ModelForm[PersonalDiscount], forms.ModelForm[PromoCode]
-    PersonalStock, TermStock = admin.ModelAdmin[PersonalDiscount], admin.ModelAdmin[TermDiscount]
+    PersonalForm = forms.ModelForm[PersonalDiscount]
+    CodeForm = forms.ModelForm[PromoCode]
+    PersonalStock = admin.ModelAdmin[PersonalDiscount]
+    TermStock = admin.ModelAdmin[TermDiscount]
     CodeStock = admin.ModelAdmin[PromoCode]
 else:
     PersonalForm = CodeForm = forms.ModelForm

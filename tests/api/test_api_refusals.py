@@ -143,7 +143,7 @@ def test_T4_a_promo_code_that_there_is_not(anna: Api, quiet: Callable[[], None],
     refused(anna.post(route, {"plan": "year", "promo_code": code}), 404, "promo_not_found")
 
 
-@pytest.mark.parametrize("code", [1, True, ["A"], {"a": 1}, "x" * 41, "a\x00"])
+@pytest.mark.parametrize("code", [1, True, ["A"], {"a": 1}, "x" * 41])
 @pytest.mark.parametrize("route", ["subscriptions/quote", "subscriptions/subscribe"])
 def test_T4_what_is_no_text_is_no_promo_code(anna: Api, quiet: Callable[[], None], route: str, code: object) -> None:
     quiet()
