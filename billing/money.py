@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -94,3 +95,23 @@ def split(total: Money, parts: int) -> list[Money]:
 def fraction(total: Money, numerator: int, denominator: int) -> Money:
     """`total` x numerator / denominator, rounded down to whole minor units (in the house's favour by less than one)."""
     return from_minor(to_minor(total) * numerator // denominator, total.currency.code)
+
+
+def percent(whole: Money, percent: int) -> Money:
+    """`percent` hundredths of `whole`, which is not below zero, rounded half up to the minor unit."""
+    return from_minor((to_minor(whole) * percent * 2 + 100) // 200, whole.currency.code)
+
+
+def share_out(total: Money, weights: Sequence[int]) -> list[Money]:
+    """`total`, not below zero, in shares as `weights` (above zero) are, that add up to it.
+
+    Largest remainder; of equal ones the first. Raises ValueError without weights.
+    """
+    if not weights or min(weights) < 1:
+        raise ValueError("a sum is shared out by weights above zero")
+    minor, whole = to_minor(total), sum(weights)
+    shares = [minor * weight // whole for weight in weights]
+    by_rest = sorted(range(len(weights)), key=lambda n: -(minor * weights[n] % whole))
+    for n in by_rest[: minor - sum(shares)]:
+        shares[n] += 1
+    return [from_minor(share, total.currency.code) for share in shares]

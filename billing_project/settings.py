@@ -137,6 +137,9 @@ STAFF_ROLES = {
         "subscriptions.change_plan",
         "subscriptions.*_price",
         "subscriptions.*_pricemove",
+        "subscriptions.*_personaldiscount",
+        "subscriptions.*_termdiscount",
+        "subscriptions.*_promocode",
     ],
     "administrator": ["*"],
 }
@@ -260,6 +263,9 @@ if not TOKEN_KEYS:
 
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
+DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing")  # or best_of: see subscriptions/quotes.py
+if DISCOUNT_STACKING not in ("standing", "best_of"):
+    raise ImproperlyConfigured("DISCOUNT_STACKING is standing or best_of.")
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 # The most that may be put into a wallet at once, in whole units by currency ("" is any other).
 TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}

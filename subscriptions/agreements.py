@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from moneyed import Money
 
-from billing import events, payments, wake
+from billing import events, invoices, payments, wake
 from billing.errors import Conflict, NotFound
 from billing.models import Payment, PaymentMethod
 from subscriptions import lifecycle, offers, renewals, terms
@@ -93,12 +93,12 @@ def switch_off(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: 
     return subscription
 
 
-def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: datetime) -> Payment:
+def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: datetime) -> Payment | None:
     """The customer pays the next term on the acquirer's page, also with a card that is saved there for later ones.
 
-    Possible from the reminder on, and in the days of grace. A second call finds the payment under way. `save_card` is
-    the consent to renew by that card. Raises NotFound; Conflict `not_pending`,
-    `invoice_paid`, `invoice_closed`.
+    None where discounts leave nothing to pay: then the term is theirs. Possible from the reminder on, and in the days
+    of grace. A second call finds the payment under way. `save_card` is the consent to renew by that card. Raises
+    NotFound; Conflict `not_pending`, `invoice_paid`, `invoice_closed`.
     """
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
@@ -109,7 +109,10 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
             subscription.auto_renew, subscription.renewal_consent_at = True, at
             subscription.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
         invoice_id = period.invoice_id
-    assert invoice_id is not None
+        assert invoice_id is not None
+        if period.paid is not None and not period.paid:
+            invoices.waive(invoice_id, actor=actor, at=at)
+            return None
     return payments.start(
         invoice_id,
         actor=actor,

@@ -11,4 +11,5 @@ class SubscriptionsConfig(AppConfig):
             handlers,  # noqa: F401  registers what to do on events
             meter_checks,  # noqa: F401  registers what the audit asks
             price_checks,  # noqa: F401  registers what the audit asks
+            promo_checks,  # noqa: F401  registers what the audit asks
         )

@@ -4,11 +4,12 @@ import uuid
 
 from billing import events
 from billing.models import Event
-from subscriptions import lifecycle, metering, renewals
+from subscriptions import lifecycle, metering, redemptions, renewals
 
 
 @events.on("invoice.paid")
 def activate_what_was_paid(event: Event) -> None:
+    redemptions.use(event.subject_id, at=event.at)
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
     renewals.extend(event.subject_id, actor="system", at=event.at)
     look_at_the_meter(event)
@@ -25,6 +26,11 @@ def look_at_the_meter(event: Event) -> None:
 def abandon_what_was_not_paid(event: Event) -> None:
     lifecycle.abandon(event.subject_id, actor="system", at=event.at, reason=event.reason)
     renewals.closed(event.subject_id, at=event.at)
+
+
+@events.on("invoice.voided", "invoice.written_off")
+def free_the_code_of_what_was_not_paid(event: Event) -> None:
+    redemptions.release(event.subject_id, at=event.at)
 
 
 @events.on("payment.failed", "payment.cancelled")

@@ -8,61 +8,52 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from moneyed import Money
 
 from accounts.models import User
 from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import offers, terms
+from subscriptions import offers, redemptions, terms, wanted
 from subscriptions.calendar import anniversary
 from subscriptions.models import Period, Subscription
+from subscriptions.wanted import Order as Order
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription and the payment that it waits for."""
+    """A subscription and the payment that it waits for; None where there is nothing to pay."""
 
     subscription: Subscription
-    payment: Payment
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody asks for. `expected_total` is the figure that was shown; `return_url` may hold "{payment}".
-
-    `auto_renew` is the consent to be charged for each next term, by the card that pays the first and is saved for that.
-    """
-
-    plan: str | int
-    acquirer: str = ""
-    return_url: str = ""
-    save_card: bool = False
-    auto_renew: bool = False
-    expected_total: Money | None = None
-    request_key: str | None = None
+    invoice: Invoice
+    payment: Payment | None
 
 
 def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Subscribed:
     """Begins a subscription that becomes active when its invoice is paid, and opens the acquirer's page.
 
-    A second call for the same plan finds the first while that one waits; for another plan or figure it closes the
-    first. Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`,
-    `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid `unknown_acquirer`.
+    Where nothing is to be paid, it begins at once. A second call for the same plan finds the first while that one
+    waits; for another plan, figure or code it closes the first. Raises Forbidden `email_not_confirmed`; NotFound
+    `plan_not_found`; Conflict `already_subscribed`, `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid
+    `unknown_acquirer`; and for a promo code as `discounts.usable` does.
     """
-    offer = offers.find(order.plan, at=at)
+    keyed = Subscription.objects.filter(user_id=user_id, request_key=order.request_key or "-")
+    known = bool(order.promo_code) and keyed.exists()  # sent again: it holds the code already
+    offer = offers.find(order.plan, at=at, user_id=user_id, promo_code="" if known else order.promo_code)
     total = offer.quote.total
-    if order.expected_total is not None and order.expected_total != total:
+    if not known and order.expected_total not in (None, total):
         raise Conflict(
             f"The price has changed: it is {money.spoken(total)} now.", "stale_total", total=money.plain(total)
         )
-    payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
+    if total:
+        payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
     _make_room(user_id, offer, order.request_key, at=at)
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
         invoice = first_invoice(subscription)
+        if invoice.status == Invoice.Status.OPEN and not invoice.total:
+            invoice = invoices.waive(invoice.pk, actor=actor, at=at)
     if invoice.status == Invoice.Status.PAID:
-        payment = invoice.payments.get(status=Payment.Status.SUCCEEDED, surplus=False)
+        payment = invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
     else:
         payment = payments.start(
             invoice.pk,
@@ -73,7 +64,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             save_card=order.save_card or order.auto_renew,
         )
     subscription.refresh_from_db()
-    return Subscribed(subscription, payment)
+    return Subscribed(subscription, invoice, payment)
 
 
 def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:
@@ -147,6 +138,7 @@ def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> 
     """Gives up the pending subscription whose first invoice was voided. The second time changes nothing."""
     with transaction.atomic():
         period = _period_of(invoice_id)
+        redemptions.release(invoice_id, at=at)
         if period is None or period.subscription.status != Subscription.Status.PENDING:
             return
         subscription = period.subscription
@@ -178,7 +170,7 @@ def _make_room(user_id: uuid.UUID, offer: offers.Offer, request_key: str | None,
         return
     invoice = first_invoice(waiting)
     in_time = invoice.expires_at is None or at < invoice.expires_at
-    if in_time and invoice.status != Invoice.Status.VOID and _is_for(waiting, offer):
+    if in_time and invoice.status != Invoice.Status.VOID and wanted.is_for(waiting, offer):
         return
     reason = "Another plan was chosen" if in_time else "Not paid in time"
     try:
@@ -197,10 +189,10 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         raise Forbidden("Confirm your e-mail address first; we sent you a link.", "email_not_confirmed")
     same = order.request_key and Subscription.objects.filter(user=user, request_key=order.request_key).first()
     if same:
-        return _same(same, offer, order)
+        return wanted.same(same, offer, order)
     live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
-    if live and live.status == Subscription.Status.PENDING and _is_for(live, offer):
-        return _agreed(live, order, at)
+    if live and live.status == Subscription.Status.PENDING and wanted.is_for(live, offer):
+        return wanted.agreed(live, order, at)
     if live and live.status == Subscription.Status.PAST_DUE:
         _make_way(live.pk, actor=actor, at=at)
     elif live:
@@ -216,13 +208,14 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
     )
     invoice = invoices.issue(
         user_id=user.pk,
-        lines=[invoices.Line(f"plan:{offer.plan.code}", offer.quote.explanation.rsplit(":", 1)[0], offer.quote.total)],
+        lines=[offer.line()],
         account=ledger.revenue(offer.price.currency),
         purpose="subscription",
         actor=actor,
         at=at,
         expires_at=at + settings.CHECKOUT_TTL,
     )
+    redemptions.reserve(invoice.pk, user.pk, offer.quote, offer.plan, offer.price, at=at)
     _first_period(subscription, offer, invoice, at)
     events.emit(
         "subscription.created",
@@ -261,31 +254,8 @@ def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
     events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=data)
 
 
-def _agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:
-    """A checkout that is opened again renews as its newest page says."""
-    if waiting.auto_renew != order.auto_renew:
-        waiting.auto_renew, waiting.renewal_consent_at = order.auto_renew, at if order.auto_renew else None
-        waiting.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
-    return waiting
-
-
-def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:
-    """Whether a waiting subscription is for this price, and its term and its invoice those of now."""
-    period = waiting.periods.select_related("invoice").get(number=1)
-    waits_for, offered = (period.months, period.paid), (offer.plan.months, offer.quote.total)
-    return waiting.price_id == offer.price.pk and waits_for == offered
-
-
-def _same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscription:
-    """The subscription that a request key began; nobody pays a figure that this request did not show."""
-    figure = first_invoice(earlier).money
-    if earlier.plan_id != offer.plan.pk or order.expected_total not in (None, figure):
-        raise Conflict("This request key was used for another order.", "request_key_reused")
-    return earlier
-
-
 def _period_of(invoice_id: uuid.UUID) -> Period | None:
-    """The period that an invoice billed, its subscription locked; None where the invoice billed none."""
+    """The period that an invoice billed, its subscription locked; None where it billed none."""
     billed = Subscription.objects.filter(periods__invoice=invoice_id).select_related("plan", "price")
     subscription = billed.select_for_update(of=("self",)).first()
     if subscription is None:

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
 
+from billing import invoices
 from billing.errors import NotFound
-from subscriptions import pricing
+from subscriptions import discounts, pricing, quotes
 from subscriptions.models import Plan, Price, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan on sale with the price of now."""
+    """A plan on sale with the price of now, and what takes something off it for whoever asks."""
 
     plan: Plan
     price: Price
     saving: pricing.Saving | None
+    discounts: quotes.Discounts = quotes.NO_DISCOUNTS
 
     @property
-    def quote(self) -> pricing.Quote:
-        return pricing.quote(self.plan.name, self.plan.months, self.price.money)
+    def quote(self) -> quotes.Quote:
+        return quotes.quote(self.plan.name, self.plan.months, self.price.money, self.discounts)
+
+    def line(self, note: str = "") -> invoices.Line:
+        """The line of the invoice for it, with what the discounts take off."""
+        quote = self.quote
+        return invoices.Line(
+            f"plan:{self.plan.code}", quote.line + note, quote.list_price, discount=quote.saved if quote.saved else None
+        )
 
 
-def on_sale(*, at: datetime, currency: str = "RUB") -> list[Offer]:
-    """Every plan on sale at `at`, in the page's order; also the hidden ones, which `listed` leaves out."""
+def on_sale(*, at: datetime, currency: str = "RUB", user_id: uuid.UUID | None = None) -> list[Offer]:
+    """Every plan on sale at `at`, in the page's order, with the discounts that this person has without any code; also
+    the hidden ones, which `listed` leaves out.
+    """
     prices = _prices(at, currency)
-    shown = [plan for plan in _plans() if plan.pk in prices and not plan.hidden]
-    monthly = min((prices[plan.pk].money for plan in shown if plan.months == 1), default=None)
+    book = discounts.standing([user_id] if user_id else [], at=at)
+    plans = [plan for plan in _plans() if plan.pk in prices]
+    monthly = min((prices[plan.pk].money for plan in plans if plan.months == 1 and not plan.hidden), default=None)
     return [
-        Offer(plan, prices[plan.pk], pricing.saving(prices[plan.pk].money, plan.months, monthly))
-        for plan in _plans()
-        if plan.pk in prices
+        Offer(
+            plan,
+            prices[plan.pk],
+            pricing.saving(prices[plan.pk].money, plan.months, monthly),
+            book.standing(user_id, plan.months),
+        )
+        for plan in plans
     ]
 
 
@@ -42,9 +59,21 @@ def listed(offered: list[Offer]) -> list[Offer]:
     return [offer for offer in offered if not offer.plan.hidden]
 
 
-def find(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
-    """The offer of a plan, by its code or else its id. Raises NotFound `plan_not_found`, also for one off sale."""
-    offered = on_sale(at=at, currency=currency)
+def find(
+    plan: str | int, *, at: datetime, currency: str = "RUB", user_id: uuid.UUID | None = None, promo_code: str = ""
+) -> Offer:
+    """The offer of a plan, by its code or else its id, with the discounts of this person and of the code.
+
+    Raises NotFound `plan_not_found`, also for one off sale, and as `discounts.usable` does.
+    """
+    offer = _named(plan, on_sale(at=at, currency=currency, user_id=user_id))
+    if not promo_code.strip():
+        return offer
+    promo = discounts.usable(promo_code, offer.plan, offer.price, user_id=user_id, at=at)
+    return replace(offer, discounts=replace(offer.discounts, promo=promo))
+
+
+def _named(plan: str | int, offered: list[Offer]) -> Offer:
     for offer in offered:
         if offer.plan.code == plan:
             return offer
@@ -69,9 +98,14 @@ def tariff(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
     raise NotFound("There is no such tariff on sale.", "plan_not_found")
 
 
-def renewal(subscription: Subscription, *, at: datetime) -> Offer:
-    """The offer of the next term of a running subscription: its own plan at the price that it keeps."""
-    return Offer(subscription.plan, subscription.price, None)
+def renewal(subscription: Subscription, *, at: datetime, book: discounts.Book | None = None) -> Offer:
+    """The offer of the next term of a running subscription: its own plan at the price that it keeps, with the
+    discounts of then. For many at once, `book` holds what `discounts.of_renewals` found for all of them.
+    """
+    plan, price = subscription.plan, subscription.price
+    book = book or discounts.of_renewals([subscription], at=at)
+    promo = discounts.kept(book, subscription, plan, price)
+    return Offer(plan, price, None, book.standing(subscription.user_id, plan.months, promo))
 
 
 def _plans() -> list[Plan]:

@@ -1,8 +1,8 @@
-"""What things cost and what comes back: pure functions. The preview and the deed call the same one."""
+"""What a term saves and what comes back: pure functions. The preview and the deed call the same one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,37 +11,6 @@ from moneyed import Money
 from billing import money
 from subscriptions.calendar import anniversary, days_used, months_begun
 from subscriptions.models import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A discount that was considered: its name, what it would take off, and whether it was applied and why (not)."""
-
-    name: str
-    saves: Money
-    applied: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a plan costs somebody now, and how that was found."""
-
-    plan: str
-    months: int
-    list_price: Money
-    total: Money
-    candidates: tuple[Candidate, ...] = field(default=())
-
-    @property
-    def applied(self) -> str | None:
-        """The name of the discount applied."""
-        return next((c.name for c in self.candidates if c.applied), None)
-
-    @property
-    def explanation(self) -> str:
-        term = "1 month" if self.months == 1 else f"{self.months} months"
-        return f"{self.plan}, {term}: {money.spoken(self.total)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +48,6 @@ class Unused:
     refund: Money
     access_until: datetime
     explanation: str
-
-
-def quote(plan: str, months: int, price: Money) -> Quote:
-    """What a plan of `months` months at `price` costs."""
-    return Quote(plan=plan, months=months, list_price=price, total=price)
 
 
 def saving(price: Money, months: int, monthly: Money | None) -> Saving | None:

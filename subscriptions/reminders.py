@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from billing import events, money
-from subscriptions import offers, terms
+from subscriptions import discounts, offers, terms
 from subscriptions.models import Subscription
 
 
@@ -29,7 +29,8 @@ def remind_due(*, at: datetime, limit: int = 500) -> int:
             remind_at=None, reminded_till=F("valid_till")
         )
         soon = [row for row in rows if _is_worth_it(row, at)]
-        facts = [(row, _told(row, at)) for row in soon]
+        book = discounts.of_renewals(soon, at=at)
+        facts = [(row, _told(row, book, at)) for row in soon]
         events.emit_many("subscription.reminded", facts, actor="system", at=at)
     return len(rows)
 
@@ -38,12 +39,12 @@ def _is_worth_it(row: Subscription, at: datetime) -> bool:
     return row.status == Subscription.Status.ACTIVE and row.valid_till is not None and at < row.valid_till
 
 
-def _told(row: Subscription, at: datetime) -> dict[str, object]:
+def _told(row: Subscription, book: discounts.Book, at: datetime) -> dict[str, object]:
     """What the reminder says: the charge that comes, or the card that is missing, or the end."""
     charge_at = row.next_charge_at if terms.will_renew(row) else None
     card = row.method
     good = bool(charge_at and card and terms.good_to(card, charge_at.astimezone(row.plan.zone)))
-    amount = offers.renewal(row, at=at).quote.total
+    amount = offers.renewal(row, at=at, book=book).quote.total
     return terms.told(row) | {
         "renews": good,
         "card_needed": row.auto_renew and not good,

@@ -17,7 +17,7 @@ from moneyed import Money
 from billing import events, guard, invoices, ledger, money, payments, sweeps
 from billing.errors import Refused
 from billing.models import Invoice, Payment
-from subscriptions import dunning, lifecycle, offers, terms
+from subscriptions import discounts, dunning, lifecycle, offers, redemptions, terms
 from subscriptions.models import Period, Subscription
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,9 @@ def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
     if step.close:
         payments.cancel(step.close, at=at)
     if not step.now or period is None or period.invoice_id is None:
+        return None
+    if period.paid is not None and not period.paid:  # discounts took everything off
+        invoices.waive(period.invoice_id, actor="system", at=at)
         return None
     try:
         payment = payments.start(period.invoice_id, actor="system", at=at, method_id=subscription.method_id)
@@ -123,18 +126,21 @@ def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Peri
     """
     found = Period.objects.filter(subscription__in=rows).order_by().values_list("subscription_id")
     numbers = dict(found.annotate(last=Max("number")))
-    sold = [(row, offers.renewal(row, at=at)) for row in rows]
+    book = discounts.of_renewals(rows, at=at)
+    sold = [(row, offers.renewal(row, at=at, book=book)) for row in rows]
     accounts = {currency: ledger.revenue(currency) for currency in {offer.price.currency for _, offer in sold}}
     drafts = [
         invoices.Draft(
             user_id=row.user_id,
-            lines=[invoices.Line(f"plan:{offer.plan.code}", _line(row, offer), offer.quote.total)],
+            lines=[offer.line(_begins(row))],
             account=accounts[offer.price.currency],
             purpose="subscription",
         )
         for row, offer in sold
     ]
     invoices.issue_many(drafts, actor=actor, at=at)
+    billed = [redemptions.Renewed(draft.user_id, draft.id, o.quote) for (_, o), draft in zip(sold, drafts, strict=True)]
+    redemptions.renew(billed, at=at)
     return Period.objects.bulk_create(
         Period(
             subscription=row,
@@ -150,11 +156,10 @@ def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Peri
     )
 
 
-def _line(row: Subscription, offer: offers.Offer) -> str:
-    """What the customer reads: the plan, its length and the day from which it goes on."""
+def _begins(row: Subscription) -> str:
+    """The day from which it goes on, as the customer reads it."""
     begins = row.valid_till.astimezone(row.plan.zone) if row.valid_till else None
-    what = offer.quote.explanation.rsplit(":", 1)[0]
-    return f"{what}, from {begins.day} {begins:%B %Y}" if begins else what
+    return f", from {begins.day} {begins:%B %Y}" if begins else ""
 
 
 def _bill_all(rows: list[Subscription], *, at: datetime) -> None:

@@ -74,13 +74,23 @@ MOVE_JSON: dict[str, Any] = {
 }
 QUOTE_JSON: dict[str, Any] = {
     "plan": "year",
-    "total": "2699.00",
+    "total": "2429.10",
     "currency": "RUB",
     "list_price": "2699.00",
-    "candidates": [],
-    "applied": None,
-    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ for 12 months counts "
-    "since 1 January 2026.",
+    "candidates": [
+        {
+            "kind": "promo",
+            "name": "Promo code SPRING 10%",
+            "saves": "269.90",
+            "applied": True,
+            "why": "Promo code SPRING 10%: takes off 269.90\u00a0₽, which is the most, so it is applied.",
+        }
+    ],
+    "applied": "Promo code SPRING 10%",
+    "promo_code": "SPRING",
+    "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽ less 269.90\u00a0₽ (Promo code SPRING 10%) is "
+    "2\u00a0429.10\u00a0₽. Promo code SPRING 10%: takes off 269.90\u00a0₽, which is the most, so it is applied. "
+    "The price of 2\u00a0699.00\u00a0₽ for 12 months counts since 1 January 2026.",
 }
 SUBSCRIPTION_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,

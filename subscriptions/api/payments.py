@@ -17,6 +17,7 @@ from billing.api.fields import Id, read
 from billing.api.idempotency import idempotent
 from billing.api.paging import NewestFirst
 from billing.api.schema import PAGING, in_path, page_of, says
+from billing.errors import Conflict
 from billing.models import Invoice, Payment
 from subscriptions import agreements, lifecycle, terms
 from subscriptions.api.subscriptions import HowToPay, how_to_pay, visible
@@ -91,6 +92,8 @@ class Pay(APIView):
             order = lifecycle.Order(plan=subscription.plan_id, **how_to_pay(body))
             begin = agreements.pay if subscription.status in terms.RUNNING else lifecycle.pay_again
             payment = begin(subscription.pk, order, actor=actor, at=now)
+            if payment is None:
+                raise Conflict("There is nothing to pay: the next term is yours.", "nothing_to_pay")
         else:
             invoice = people.visible(request, Invoice.objects.filter(pk=body["invoice"]), noun=Invoice.noun)
             payment = payments.start(invoice.pk, actor=actor, at=now, **how_to_pay(body))

@@ -48,19 +48,13 @@ class PlanRef(serializers.Field[str, Any, str, Any]):
         return data
 
 
-class PromoCode(Text):
-    """There are none yet, so each is unknown; an empty one is none."""
-
-    def to_internal_value(self, data: Any) -> str:
-        code = super().to_internal_value(data)
-        if code:
-            raise Invalid("There is no such promo code.", "unknown_promo_code")
-        return code
+def promo_code_field() -> Text:
+    return Text(required=False, allow_blank=True, allow_null=True, max_length=40, help_text="In whatever case.")
 
 
 class QuoteInput(Input):
     plan = PlanRef()
-    promo_code = PromoCode(required=False, allow_blank=True, allow_null=True, max_length=40)
+    promo_code = promo_code_field()
 
 
 class PriceInput(Input):
@@ -200,14 +194,26 @@ class Quote(APIView):
         TAG,
         shapes.QuoteSerializer,
         request=QuoteInput,
-        sends={"plan": "year"},
+        sends={"plan": "year", "promo_code": "SPRING"},
         gets=examples.QUOTE_JSON,
-        refusals=(400, 404),
+        refusals=(400, 404, 409),
     )
     def post(self, request: Request) -> Response:
-        """What a plan costs the caller now, and why. Send `total` along as `expected_total` when subscribing."""
+        """What a plan costs the caller now: each discount that was considered, which one is applied, and why. Send
+        `total` and the code along when subscribing.
+
+        A code that cannot be used is refused: `promo_not_found`, `promo_expired`, `promo_not_begun`, `promo_used_up`,
+        `promo_used_by_you`, `promo_other_plan`, `promo_other_currency`. One that would save less than the caller's
+        other discounts is not applied and stays unused.
+        """
         body = read(QuoteInput, request.data)
-        return Response(shapes.QuoteSerializer(offers.find(body["plan"], at=timezone.now())).data)
+        offer = offers.find(
+            body["plan"],
+            at=timezone.now(),
+            user_id=people.caller(request).pk,
+            promo_code=body.get("promo_code") or "",
+        )
+        return Response(shapes.QuoteSerializer(offer).data)
 
 
 def named(plan: str) -> QuerySet[Plan]:

@@ -54,6 +54,7 @@ class OffersSerializer(serializers.Serializer[Any]):
 class CandidateSerializer(serializers.Serializer[Any]):
     """A discount that was considered."""
 
+    kind = serializers.ChoiceField([("personal", "Personal"), ("months", "Months"), ("promo", "Promo code")])
     name = serializers.CharField()
     saves = MoneyText()
     applied = serializers.BooleanField()
@@ -67,6 +68,9 @@ class QuoteSerializer(serializers.Serializer[Any]):
     list_price = MoneyText(source="quote.list_price")
     candidates = CandidateSerializer(source="quote.candidates", many=True)
     applied = serializers.CharField(source="quote.applied", allow_null=True, help_text="The discount that won.")
+    promo_code = serializers.CharField(
+        source="quote.promo_code", help_text="The code, where it won; empty where it stays unused."
+    )
     explanation = serializers.SerializerMethodField()
 
     def get_explanation(self, offer: Any) -> str:
@@ -127,12 +131,13 @@ class DetailSerializer(SubscriptionSerializer):
 class SubscribedSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="subscription.pk")
     status = state(Subscription.Status, source="subscription.status")
-    invoice = serializers.UUIDField(source="payment.invoice_id")
-    payment = serializers.UUIDField(source="payment.pk")
+    invoice = serializers.UUIDField(source="invoice.pk")
+    payment = serializers.UUIDField(source="payment.pk", allow_null=True, help_text="null when nothing is to be paid.")
     redirect_url = serializers.SerializerMethodField(help_text="Where to pay; null when nothing can be paid there.")
 
     def get_redirect_url(self, subscribed: Any) -> str | None:
-        return (subscribed.payment.is_live and subscribed.payment.redirect_url) or None
+        payment = subscribed.payment
+        return (payment is not None and payment.is_live and payment.redirect_url) or None
 
 
 class ReturnedSerializer(serializers.Serializer[Refund]):

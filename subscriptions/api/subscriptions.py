@@ -22,7 +22,7 @@ from billing.errors import Conflict
 from billing.models import Event, PaymentMethod
 from subscriptions import agreements, cancellation, explain, lifecycle, offers
 from subscriptions.api import examples, shapes
-from subscriptions.api.plans import PlanRef, PromoCode
+from subscriptions.api.plans import PlanRef, promo_code_field
 from subscriptions.models import Subscription
 
 VIEW = "subscriptions.view_subscription"
@@ -39,7 +39,7 @@ class HowToPay(Input):
 
 class SubscribeInput(HowToPay):
     plan = PlanRef()
-    promo_code = PromoCode(required=False, allow_blank=True, allow_null=True, max_length=40)
+    promo_code = promo_code_field()
     auto_renew = Flag(
         required=False, help_text="The consent to charge the card that pays for each next term; it is saved for that."
     )
@@ -123,6 +123,7 @@ class Subscribe(APIView):
             expected = money.parse(body["expected_total"], currency)
         order = lifecycle.Order(
             plan=body["plan"],
+            promo_code=body.get("promo_code") or "",
             auto_renew=body.get("auto_renew", False),
             expected_total=expected,
             request_key=key_of(request),

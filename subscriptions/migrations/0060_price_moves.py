@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscriptions', '0041_charge_hours'),
+        ('subscriptions', '0051_redemptions_are_counted'),
     ]
 
     operations = [

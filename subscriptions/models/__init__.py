@@ -1,6 +1,19 @@
+from subscriptions.models.discount import PersonalDiscount, PromoCode, Redemption, TermDiscount
 from subscriptions.models.meter import Meter
 from subscriptions.models.plan import Plan, Price
 from subscriptions.models.price_move import Moving, PriceMove
 from subscriptions.models.subscription import Period, Subscription
 
-__all__ = ["Meter", "Moving", "Period", "Plan", "Price", "PriceMove", "Subscription"]
+__all__ = [
+    "Meter",
+    "Moving",
+    "Period",
+    "PersonalDiscount",
+    "Plan",
+    "Price",
+    "PriceMove",
+    "PromoCode",
+    "Redemption",
+    "Subscription",
+    "TermDiscount",
+]

@@ -64,6 +64,9 @@ def pay(request: Request) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, refusal.detail)
         return redirect("account")
+    if payment is None:
+        messages.success(request, "There was nothing to pay: the next term is yours.")
+        return redirect("account")
     return to_bank(payment)
 
 

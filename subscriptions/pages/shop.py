@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -62,7 +62,7 @@ def plans(request: HttpRequest) -> HttpResponse:
     ending = lifecycle.running_out(user.pk, at=now) if user.is_authenticated else None
     waiting = live is not None and live.status == Subscription.Status.PENDING
     context = {
-        "shelves": _shelves(now, ending),
+        "shelves": _shelves(now, ending, user.pk if user.is_authenticated else None),
         "live": live,
         "waiting": waiting_payment(live) if live and waiting else None,
         "ending": ending,
@@ -76,16 +76,21 @@ def plans(request: HttpRequest) -> HttpResponse:
 @login_required
 def checkout(request: Request, code: str) -> HttpResponse:
     """What one is about to buy, and the way to the bank's page."""
-    now = timezone.now()
+    now, typed = timezone.now(), _typed(request)
     try:
-        offer = offers.find(code, at=now)
+        offer = offers.find(code, at=now, user_id=request.user.pk)
     except NotFound:
         raise Http404 from None
+    refusal = ""
+    try:
+        offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
+    except Refused as error:  # said on the page; on the way to the bank, the verb says it
+        refusal = error.detail
     if not request.user.is_confirmed:
         return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
     form = CheckoutForm(offer.price.currency, request.POST or None)
     if request.method != "POST":
-        return _checkout_page(request, offer, now)
+        return _checkout_page(request, offer, now, refusal=refusal)
     if not form.is_valid():
         messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
         return _checkout_page(request, offer, now, status=400)
@@ -98,19 +103,34 @@ def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: d
         acquirer=form.cleaned_data.get("acquirer", ""),
         return_url=return_url(),
         auto_renew=form.cleaned_data.get("save_card", False),
+        promo_code=_typed(request),
         expected_total=form.cleaned_data["expected_total"],
         request_key=f"form:{offer.plan.code}:{form.cleaned_data['key']}",
     )
     try:
-        return to_bank(lifecycle.subscribe(request.user.pk, order, actor=actor(request.user), at=now).payment)
+        payment = lifecycle.subscribe(request.user.pk, order, actor=actor(request.user), at=now).payment
     except Refused as error:
         return _refused(request, offer, error, now)
+    if payment is None:
+        messages.success(request, f"{offer.plan.name} begins now. There was nothing to pay.")
+        return redirect("account")
+    return to_bank(payment)
+
+
+def _typed(request: Request) -> str:
+    """The promo code that came with the page's address or its form."""
+    form = request.POST if request.method == "POST" else request.GET
+    return form.get("promo_code", "").strip()[:200]
 
 
 def _refused(request: Request, offer: offers.Offer, error: Refused, now: datetime) -> HttpResponse:
     if error.code == "stale_total":
         messages.warning(request, f"{error.detail} Nothing was charged. Please look again before you pay.")
         return _checkout_page(request, offer, now, status=409)
+    if error.code.startswith("promo_"):
+        offer = replace(offer, discounts=replace(offer.discounts, promo=None))
+        messages.warning(request, "Nothing was charged. Please look again before you pay.")
+        return _checkout_page(request, offer, now, status=409, refusal=error.detail)
     if error.code == "email_not_confirmed":
         return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
     if error.code == "plan_not_found":
@@ -128,7 +148,9 @@ def _refused(request: Request, offer: offers.Offer, error: Refused, now: datetim
     return redirect("checkout", code=offer.plan.code)
 
 
-def _checkout_page(request: Request, offer: offers.Offer, now: datetime, status: int = 200) -> HttpResponse:
+def _checkout_page(
+    request: Request, offer: offers.Offer, now: datetime, status: int = 200, refusal: str = ""
+) -> HttpResponse:
     live = live_subscription(request.user)
     waiting = None
     if live and live.status != Subscription.Status.PENDING:
@@ -143,7 +165,9 @@ def _checkout_page(request: Request, offer: offers.Offer, now: datetime, status:
         "offer": offer,
         "form": fresh,
         "term": _term(offer.plan, request.user, now),
-        "whole": offer.quote.total + offer.saving.amount if offer.saving else offer.quote.total,
+        "whole": offer.price.money + offer.saving.amount if offer.saving else offer.price.money,
+        "promo_code": _typed(request),
+        "promo_refusal": refusal,
         "live": live,
         "waiting": waiting,
         "refund_rule": refund_rule(offer.plan),
@@ -187,8 +211,8 @@ def _term(plan: Plan, user: User | None, now: datetime) -> Term:
     return Term(begins_at, anniversary(begins_at, plan.months, plan.zone), after)
 
 
-def _shelves(now: datetime, ending: Subscription | None) -> list[Shelf]:
-    found = offers.listed(offers.on_sale(at=now))
+def _shelves(now: datetime, ending: Subscription | None, user_id: uuid.UUID | None) -> list[Shelf]:
+    found = offers.listed(offers.on_sale(at=now, user_id=user_id))
     best = max((o for o in found if o.saving), key=lambda o: o.saving.percent if o.saving else 0, default=None)
     begins_at = lifecycle.begins_at(ending, at=now)
     shelves = []

@@ -136,11 +136,18 @@ def test_M3_the_amount_edited_in_the_browser_is_no_field(anna: Api, quiet: Calla
     refused(anna.post("subscriptions/subscribe", {"plan": "year", "amount": "1.00"}), 400, "invalid")
 
 
-@pytest.mark.parametrize("code", ["SUMMER", "0", "x" * 40])
+@pytest.mark.parametrize("code", ["SUMMER", "0", "x" * 40, "٣٤", "a b"])
 @pytest.mark.parametrize("route", ["subscriptions/quote", "subscriptions/subscribe"])
-def test_T4_there_are_no_promo_codes_yet(anna: Api, quiet: Callable[[], None], route: str, code: str) -> None:
+def test_T4_a_promo_code_that_there_is_not(anna: Api, quiet: Callable[[], None], route: str, code: str) -> None:
     quiet()
-    refused(anna.post(route, {"plan": "year", "promo_code": code}), 400, "unknown_promo_code")
+    refused(anna.post(route, {"plan": "year", "promo_code": code}), 404, "promo_not_found")
+
+
+@pytest.mark.parametrize("code", [1, True, ["A"], {"a": 1}, "x" * 41])
+@pytest.mark.parametrize("route", ["subscriptions/quote", "subscriptions/subscribe"])
+def test_T4_what_is_no_text_is_no_promo_code(anna: Api, quiet: Callable[[], None], route: str, code: object) -> None:
+    quiet()
+    refused(anna.post(route, {"plan": "year", "promo_code": code}), 400, "invalid")
 
 
 @pytest.mark.parametrize("code", ["", None])

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 TABLES = (
     "billing_transfer", "billing_event", "billing_refund", "billing_payment", "billing_invoice", "billing_invoiceline",
     "billing_account", "billing_delivery", "billing_callback", "subscriptions_subscription", "subscriptions_period",
-    "subscriptions_meter",
+    "subscriptions_meter", "subscriptions_promocode", "subscriptions_redemption",
 )  # fmt: skip
 A_LONG_TIME = "now() - interval '60 days'"
 CALLBACK = (
@@ -236,7 +236,8 @@ def test_B2_each_kind_of_thing_that_waits_for_a_human_is_told(name: str, books: 
 
 def test_B2_every_check_has_a_test_in_which_it_finds_what_it_is_for() -> None:
     # time alone breaks the first: a test of its own, below
-    elsewhere = {"invoice.closed", *METERS, *test_audit_renewals.CASES, *test_audit_prices.CASES}
+    promos = {"promo.counted", "promo.used", "promo.saved"}
+    elsewhere = {"invoice.closed", *METERS, *test_audit_renewals.CASES, *test_audit_prices.CASES, *promos}
     tested = {name for names in CASES for name in names.split("+")} | TOLD.keys() | elsewhere
     assert tested - {"*", ""} == set(audit.names())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moneyed import Money
 
 from billing import money
-from subscriptions import pricing
+from subscriptions import pricing, quotes
 from subscriptions.calendar import anniversary
 from subscriptions.models import Plan
 
@@ -218,7 +218,7 @@ def test_an_anchor_that_the_term_does_not_stand_on_is_left_alone() -> None:
 
 
 def test_B3_a_quote_says_what_it_is_for() -> None:
-    quote = pricing.quote("Year", 12, Money("2699", "RUB"))
+    quote = quotes.quote("Year", 12, Money("2699", "RUB"))
     assert quote.total == quote.list_price == Money("2699", "RUB")
     assert quote.applied is None
     assert quote.explanation == "Year, 12 months: 2\u00a0699.00\u00a0₽."

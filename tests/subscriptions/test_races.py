@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -17,8 +18,9 @@ from billing.errors import Refused
 from billing.models import Event, Invoice, Payment, Refund, Transfer
 from notifications import mailings
 from subscriptions import cancellation, endings
-from subscriptions.models import Period, Subscription
+from subscriptions.models import Period, PromoCode, Redemption, Subscription
 from tests.fake_acquirer import FakeAcquirer
+from tests.subscriptions.promo import promo
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, rub
 from tests.things import plan, viewer
 
@@ -166,3 +168,24 @@ def test_M8_many_cancellations_of_a_waiting_checkout_close_it_once(bank: FakeAcq
     assert "abandoned" in found
     assert set(found) <= {"abandoned", "not_cancellable"}
     assert Event.objects.filter(kind__in=["subscription.abandoned", "invoice.voided"]).count() == 2
+
+
+@pytest.mark.parametrize(("people", "left"), [(2, 1), (20, 3)])
+def test_T4_the_last_uses_of_a_code_go_to_as_many_as_there_are(bank: FakeAcquirer, people: int, left: int) -> None:
+    code = promo("LAST", 10, total_limit=left)
+    viewers = [viewer() for _ in range(people)]
+    found = at_once(*[partial(chosen, "month", MORNING, user, promo_code="LAST") for user in viewers])
+    refusals = [each for each in found if isinstance(each, str)]
+    assert refusals == ["promo_used_up"] * (people - left)
+    code.refresh_from_db()
+    assert code.taken == Redemption.objects.count() == Invoice.objects.count() == left
+    assert {row.total for row in Invoice.objects.all()} == {26_910}
+
+
+def test_T4_one_customer_in_two_browsers_uses_a_code_once(bank: FakeAcquirer) -> None:
+    promo("ONCE", 10)
+    vera = viewer()
+    plans = ["month", "year"] * 5
+    at_once(*[partial(chosen, code, MORNING, vera, promo_code="ONCE") for code in plans])
+    assert Redemption.objects.filter(released_at=None).count() == PromoCode.objects.get().taken == 1
+    assert Subscription.objects.filter(status="pending").count() == 1
