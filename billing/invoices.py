@@ -1,4 +1,4 @@
-"""Invoices: issue, mark paid, void. Closing one that has a live payment needs the acquirer: see checkouts."""
+"""Invoices: issue, mark paid, waive, void. Closing one that has a live payment needs the acquirer: see checkouts."""
 
 from __future__ import annotations
 
@@ -83,6 +83,25 @@ def paid(invoice: Invoice, payment: Payment, *, actor: str, at: datetime) -> Non
         save=["paid_at", "next_sweep_at"],
         data={"payment": str(payment.pk)},
     )
+
+
+def waive(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Invoice:
+    """Marks an open invoice over nothing as paid, without a payment; what it was for begins as with any other.
+
+    One that is paid stays as it is. Raises NotFound; Conflict `invoice_closed`, and `not_free` where there is a sum.
+    """
+    with transaction.atomic():
+        invoice = lock(invoice_id)
+        if invoice.total:
+            raise Conflict(f"{money.spoken(invoice.money)} is to be paid for this invoice.", "not_free")
+        if invoice.status == Invoice.Status.PAID:
+            return invoice
+        if invoice.status != Invoice.Status.OPEN:
+            raise Conflict("The invoice is closed; begin anew.", "invoice_closed")
+        invoice.paid_at, invoice.next_sweep_at = at, None
+        saved = ["paid_at", "next_sweep_at"]
+        events.change(invoice, invoice.pay, actor=actor, at=at, reason=reason, save=saved, data={"payment": None})
+    return invoice
 
 
 def void(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Invoice:

@@ -37,7 +37,7 @@ def start(
     """Begins to collect an open invoice: on the acquirer's page, or by the saved card `method_id`.
 
     A second call finds the first payment while that one is live. `return_url` may hold "{payment}". Raises NotFound;
-    Conflict `invoice_paid`, `invoice_closed`; Invalid `unknown_acquirer`, `currency_not_supported`.
+    Conflict `invoice_paid`, `invoice_closed`, `nothing_to_pay`; Invalid `unknown_acquirer`, `currency_not_supported`.
     """
     with transaction.atomic(durable=True):
         invoice = invoices.lock(invoice_id)
@@ -45,6 +45,8 @@ def start(
             raise Conflict("The invoice is paid already.", "invoice_paid")
         if invoice.status != Invoice.Status.OPEN:
             raise Conflict("The invoice is closed; begin anew.", "invoice_closed")
+        if not invoice.total:
+            raise Conflict("There is nothing to pay for this invoice.", "nothing_to_pay")
         live = invoice.payments.filter(status__in=Payment.LIVE).first()
         if live:
             return live

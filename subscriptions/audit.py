@@ -12,7 +12,7 @@ audit.explains(
 # Terms of months follow one another without a gap; what is paid by the hour stops while the wallet is empty.
 SEQUENCE = """
     SELECT subscription_id AS subscription, number, starts_at, before AS the_one_before_ended
-      FROM (SELECT subscription_id, number, months, starts_at,
+      FROM (SELECT subscription_id, number, months + days AS months, starts_at,
                    lag(ends_at) OVER (PARTITION BY subscription_id ORDER BY starts_at, number) AS before
               FROM subscriptions_period WHERE starts_at IS NOT NULL) term
      WHERE starts_at < before OR (months > 0 AND starts_at > before)"""

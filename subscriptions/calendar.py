@@ -41,6 +41,19 @@ def days_used(anchor: datetime, at: datetime, zone: tzinfo) -> int:
     return used
 
 
+def days_after(anchor: datetime, days: int, zone: tzinfo) -> datetime:
+    """The instant `days` days after `anchor`, at the same wall-clock time in `zone`; in UTC."""
+    return _moved(anchor, timedelta(days=days), zone)
+
+
+def whole_days(since: datetime, at: datetime, zone: tzinfo) -> int:
+    """How many whole days have gone by from `since` to `at`, by the wall clock of `zone`."""
+    gone = max((at.astimezone(zone).date() - since.astimezone(zone).date()).days, 0)
+    while gone and _moved(since, timedelta(days=gone), zone) > at:
+        gone -= 1
+    return gone
+
+
 def _moved(anchor: datetime, by: relativedelta | timedelta, zone: tzinfo) -> datetime:
     """`anchor` moved by the wall clock of `zone`; in UTC."""
     wall = anchor.astimezone(zone).replace(tzinfo=None) + by

@@ -15,16 +15,16 @@ from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import offers
-from subscriptions.calendar import anniversary
 from subscriptions.models import Period, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """A subscription and the payment that it waits for."""
+    """A subscription and the payment that it waits for; None where there is nothing to pay."""
 
     subscription: Subscription
-    payment: Payment
+    invoice: Invoice
+    payment: Payment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ class Order:
 def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Subscribed:
     """Begins a subscription that becomes active when its invoice is paid, and opens the acquirer's page.
 
-    A second call for the same plan finds the first while that one waits; for another plan or figure it closes the
-    first. Raises Forbidden `email_not_confirmed`; NotFound `plan_not_found`; Conflict `already_subscribed`,
-    `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid `unknown_acquirer`.
+    Where nothing is to be paid, it begins at once. A second call for the same plan finds the first while that one
+    waits; for another plan or figure it closes the first. Raises Forbidden `email_not_confirmed`; NotFound
+    `plan_not_found`; Conflict `already_subscribed`, `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid
+    `unknown_acquirer`.
     """
     offer = offers.find(order.plan, at=at)
     total = offer.quote.total
@@ -57,8 +58,11 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
         invoice = first_invoice(subscription)
+        if invoice.status == Invoice.Status.OPEN and not invoice.total:
+            invoice = invoices.waive(invoice.pk, actor=actor, at=at)
+    payment: Payment | None
     if invoice.status == Invoice.Status.PAID:
-        payment = invoice.payments.get(status=Payment.Status.SUCCEEDED, surplus=False)
+        payment = invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
     else:
         payment = payments.start(
             invoice.pk,
@@ -69,7 +73,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             save_card=order.save_card,
         )
     subscription.refresh_from_db()
-    return Subscribed(subscription, payment)
+    return Subscribed(subscription, invoice, payment)
 
 
 def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> Payment:
@@ -119,7 +123,7 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         subscription = period.subscription
         begin = begins_at(running_out(subscription.user_id, at=at), at=at)
         period.starts_at = begin
-        period.ends_at = anniversary(begin, period.months, subscription.plan.zone)
+        period.ends_at = period.end_from(begin, subscription.plan.zone)
         period.save(update_fields=["starts_at", "ends_at"])
         subscription.anchor_at, subscription.valid_till = begin, period.ends_at
         subscription.access_until = period.ends_at + subscription.plan.grace

@@ -13,9 +13,10 @@ PAID = """
       FROM billing_invoice invoice
       LEFT JOIN billing_payment payment
              ON payment.invoice_id = invoice.id AND payment.status = 'succeeded' AND NOT payment.surplus
-     WHERE invoice.status = 'paid' AND invoice.total > 0
+     WHERE invoice.status = 'paid'
      GROUP BY invoice.id
-    HAVING count(payment.id) <> 1 OR sum(payment.captured) <> invoice.total"""
+    HAVING count(payment.id) <> CASE WHEN invoice.total > 0 THEN 1 ELSE 0 END
+        OR coalesce(sum(payment.captured), 0) <> invoice.total"""
 
 OWED = """
     SELECT payment.id AS payment, payment.captured, invoice.id AS invoice, invoice.status AS invoice_status
@@ -79,7 +80,7 @@ CHAIN = """
      WHERE CASE WHEN before IS NULL THEN from_state NOT IN ('', 'draft') ELSE from_state <> before END"""
 
 audit.register(
-    Check("invoice.paid", "Each paid invoice has one payment of its whole sum.", PAID),
+    Check("invoice.paid", "Each paid invoice has one payment of its whole sum, one over nothing has none.", PAID),
     Check("payment.owed", "No money without a paid invoice, but for surplus.", OWED),
     Check("payment.surplus_returned", "Money that nobody owed goes back.", SURPLUS),
     Check("payment.refunded", "A payment's refunds add up, to no more than was taken.", REFUNDED),

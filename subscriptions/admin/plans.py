@@ -98,7 +98,7 @@ class PlanAdmin(StockAdmin):
     fieldsets = (
         (None, {"fields": ("name", "code", "description", "months", "on_sale", "position")}),
         ("Rules", {
-            "fields": ("refund_policy", "grace_days", "roles", "time_zone"),
+            "fields": ("refund_policy", "grace_days", "trial_days", "customers_may_pause", "roles", "time_zone"),
             "description": "They count at once for everybody who has this plan, also for those who bought it before.",
         }),
     )  # fmt: skip

@@ -105,12 +105,13 @@ class DetailSerializer(SubscriptionSerializer):
 class SubscribedSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="subscription.pk")
     status = state(Subscription.Status, source="subscription.status")
-    invoice = serializers.UUIDField(source="payment.invoice_id")
-    payment = serializers.UUIDField(source="payment.pk")
+    invoice = serializers.UUIDField(source="invoice.pk")
+    payment = serializers.UUIDField(source="payment.pk", allow_null=True, help_text="null when nothing is to be paid.")
     redirect_url = serializers.SerializerMethodField(help_text="Where to pay; null when nothing can be paid there.")
 
     def get_redirect_url(self, subscribed: Any) -> str | None:
-        return (subscribed.payment.is_live and subscribed.payment.redirect_url) or None
+        payment = subscribed.payment
+        return (payment is not None and payment.is_live and payment.redirect_url) or None
 
 
 class ReturnedSerializer(serializers.Serializer[Refund]):

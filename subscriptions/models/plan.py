@@ -41,6 +41,8 @@ class Plan(models.Model):
     roles = ArrayField(models.SlugField(max_length=40), default=cinema, help_text="Roles owed while it is paid.")
     refund_policy = models.CharField(max_length=16, choices=RefundPolicy, default=RefundPolicy.UNUSED_MONTHS)
     grace_days = models.PositiveSmallIntegerField(default=2, help_text="Access goes on so long after an unpaid end.")
+    trial_days = models.PositiveSmallIntegerField(default=0, help_text="Days to try it for nothing; 0: no trial.")
+    customers_may_pause = models.BooleanField(default=False, help_text="Off: only staff pause it.")
     time_zone = models.CharField(max_length=40, default="Europe/Moscow", validators=[existing_time_zone])
     on_sale = models.BooleanField(default=True, help_text="Off: those who have it keep it, nobody new gets it.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order on the page.")
@@ -51,6 +53,7 @@ class Plan(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(months__gte=1, months__lte=120), name="plan_months_sane"),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
+            models.CheckConstraint(condition=Q(trial_days__lte=366), name="plan_trial_sane"),
         )
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from moneyed import Money
 from billing import money
 from billing.models import Invoice, Transfer
 from billing.models.state import StatefulModel
+from subscriptions.calendar import anniversary, days_after
 from subscriptions.models.plan import Plan, Price
 
 
@@ -41,11 +42,16 @@ class Subscription(StatefulModel):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="subscriptions")
     status = FSMField(max_length=12, choices=Status, default=Status.PENDING, protected=True)
+    next_plan = models.ForeignKey(
+        Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="From the next term on."
+    )
+    next_price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     auto_renew = models.BooleanField(default=False)
     anchor_at = models.DateTimeField(null=True, blank=True, help_text="Months are counted from here.")
     valid_till = models.DateTimeField(null=True, blank=True, help_text="End of what is paid.")
     access_until = models.DateTimeField(null=True, blank=True, help_text="End of access: valid till, and any grace.")
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
+    paused_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
     cancel_key = models.CharField(max_length=120, blank=True, editable=False, help_text="Of the request that cancels.")
@@ -64,6 +70,16 @@ class Subscription(StatefulModel):
                 condition=~Q(status__in=["active", "past_due", "cancelled", "expired", "ended"])
                 | Q(valid_till__isnull=False, access_until__isnull=False, anchor_at__isnull=False),
                 name="subscription_begun_has_a_term",
+            ),
+            models.CheckConstraint(
+                condition=Q(next_plan__isnull=True, next_price__isnull=True)
+                | Q(next_plan__isnull=False, next_price__isnull=False),
+                name="subscription_next_plan_has_a_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="paused", paused_at__isnull=False)
+                | (~Q(status="paused") & Q(paused_at__isnull=True)),
+                name="subscription_paused_when_paused",
             ),
         )
         indexes = (
@@ -137,6 +153,9 @@ class Period(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
     number = models.PositiveIntegerField(help_text="1 for the first.")
     months = models.PositiveSmallIntegerField()
+    days = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Length of a term of days, which has no months."
+    )
     refund_policy = models.CharField(
         max_length=16,
         choices=Plan.RefundPolicy,
@@ -145,6 +164,9 @@ class Period(models.Model):
     )
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
+    counts_from = models.DateTimeField(
+        null=True, blank=True, help_text="What its months are counted from, where that is not its start."
+    )
     invoice = models.OneToOneField(
         Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="period", help_text="What billed it."
     )
@@ -180,6 +202,10 @@ class Period(models.Model):
 
     def __str__(self) -> str:
         return f"Period {self.number}"
+
+    def end_from(self, begin: datetime, zone: tzinfo) -> datetime:
+        """When a term of this length that begins at `begin` ends."""
+        return days_after(begin, self.days, zone) if self.days else anniversary(begin, self.months, zone)
 
     @property
     def paid(self) -> Money | None:

@@ -102,9 +102,13 @@ def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: d
         request_key=f"form:{offer.plan.code}:{form.cleaned_data['key']}",
     )
     try:
-        return to_bank(lifecycle.subscribe(request.user.pk, order, actor=actor(request.user), at=now).payment)
+        payment = lifecycle.subscribe(request.user.pk, order, actor=actor(request.user), at=now).payment
     except Refused as error:
         return _refused(request, offer, error, now)
+    if payment is None:
+        messages.success(request, f"{offer.plan.name} begins now. There was nothing to pay.")
+        return redirect("account")
+    return to_bank(payment)
 
 
 def _refused(request: Request, offer: offers.Offer, error: Refused, now: datetime) -> HttpResponse:
