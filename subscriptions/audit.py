@@ -3,7 +3,7 @@
 from billing import audit
 from billing.audit import Check
 
-audit.reads("subscriptions_subscription", "subscriptions_period")
+audit.reads("subscriptions_subscription", "subscriptions_period", "subscriptions_change")
 audit.explains(
     "SELECT transfer.reference FROM subscriptions_period period"
     " JOIN billing_transfer transfer ON transfer.id = period.transfer_id"
@@ -63,6 +63,26 @@ ON_TIME = """
      WHERE next_action_at < %(at)s - %(overdue)s
         OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled'))"""
 
+# A change that was paid is made, or its money goes back.
+CHANGED = """
+    SELECT change.id AS change, change.subscription_id AS subscription, invoice.id AS invoice
+      FROM subscriptions_change change JOIN billing_invoice invoice ON invoice.id = change.invoice_id
+      LEFT JOIN subscriptions_period period ON period.invoice_id = invoice.id
+     WHERE (invoice.status = 'paid' AND change.done_at IS NULL AND invoice.paid_at < %(at)s - %(settled_within)s
+            AND NOT EXISTS (SELECT FROM billing_refund refund JOIN billing_payment payment
+                                ON payment.id = refund.payment_id
+                             WHERE payment.invoice_id = invoice.id))
+        OR (change.done_at IS NULL) <> (period.id IS NULL)"""
+
+CREDITED = """
+    SELECT change.id AS change, change.subscription_id AS subscription, change.credit, line.discount
+      FROM subscriptions_change change LEFT JOIN billing_invoiceline line ON line.invoice_id = change.invoice_id
+     WHERE line.discount IS DISTINCT FROM change.credit"""
+
+RESTING = """
+    SELECT id AS subscription, paused_at, access_until FROM subscriptions_subscription
+     WHERE status = 'paused' AND access_until > paused_at"""
+
 audit.register(
     Check("period.sequence", "The terms of a subscription neither overlap nor leave a gap.", SEQUENCE),
     Check("period.begun", "Whoever paid for a term has it.", BEGUN),
@@ -70,5 +90,8 @@ audit.register(
     Check("subscription.access", "Access is owed by a paid term, and outlives it by the grace only.", ACCESS),
     Check("subscription.pending", "A subscription that waits for payment has an open invoice.", PENDING),
     Check("subscription.moves_on", "A sweep looks at each subscription when its time has come.", ON_TIME),
+    Check("subscription.rests", "A paused subscription gives no access.", RESTING),
+    Check("change.made", "Whoever paid for another plan has it, or the money back; nobody else has it.", CHANGED),
+    Check("change.credit", "What a change took off its invoice is what was left of the term.", CREDITED),
     audit.state_told("subscription", "subscriptions_subscription"),
 )

@@ -16,6 +16,18 @@ def anniversary(anchor: datetime, months: int, zone: tzinfo) -> datetime:
     return _moved(anchor, relativedelta(months=months), zone) if months else anchor.astimezone(UTC)
 
 
+def continued(anchor: datetime, end: datetime, months: int, zone: tzinfo) -> datetime:
+    """The end of a term of `months` months that begins at `end`, where the term before it ended; in UTC.
+
+    The months go on being counted from `anchor`, so that its day never drifts; from `end` itself where that is no
+    anniversary of it (a term that was moved by hand).
+    """
+    before = months_begun(anchor, end, zone) - 1
+    if before >= 0 and anniversary(anchor, before, zone) == end:
+        return anniversary(anchor, before + months, zone)
+    return anniversary(end, months, zone)
+
+
 def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:
     """How many months from `anchor` have begun by `at`: 0 before it, 1 from it on, 2 from the first anniversary."""
     if at < anchor:
@@ -44,6 +56,19 @@ def days_used(anchor: datetime, at: datetime, zone: tzinfo) -> int:
 def days_after(anchor: datetime, days: int, zone: tzinfo) -> datetime:
     """The instant `days` days after `anchor`, at the same wall-clock time in `zone`; in UTC."""
     return _moved(anchor, timedelta(days=days), zone)
+
+
+def anchor_before(end: datetime, limit: datetime, zone: tzinfo) -> datetime:
+    """The latest instant up to `limit` of which `end` is an anniversary: what months are counted from when a term was
+    moved by days. It has the day of `end` itself, so that the 31st stays the 31st.
+    """
+    wall = end.astimezone(zone).replace(tzinfo=None)
+    for months in range(1, 12 * 400):
+        earlier = wall - relativedelta(months=months)
+        found = earlier.replace(tzinfo=zone, fold=0).astimezone(UTC)
+        if earlier.day == wall.day and found <= limit and anniversary(found, months, zone) == end:
+            return found
+    raise ValueError("there is no such instant")
 
 
 def whole_days(since: datetime, at: datetime, zone: tzinfo) -> int:

@@ -6,14 +6,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from moneyed import Money
 
 from billing import checkouts, events, money, refunds
 from billing.errors import Conflict
-from billing.models import Payment, Refund
-from subscriptions import lifecycle, pricing
+from billing.models import Refund
+from subscriptions import lifecycle, pricing, worth
 from subscriptions.models import Period, Subscription
 
 NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until", "next_action_at")
@@ -30,10 +29,20 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A cancelled subscription and the refund that it brought, if any."""
+    """A cancelled subscription and the refunds that it brought: one of each payment of which something comes back."""
 
     subscription: Subscription
-    refund: Refund | None
+    refunds: tuple[Refund, ...] = ()
+
+    @property
+    def refund(self) -> Refund | None:
+        """The first refund: the only one, unless an older payment stood behind the term, too."""
+        return self.refunds[0] if self.refunds else None
+
+    @property
+    def total(self) -> Money | None:
+        """What comes back in all; None where nothing does."""
+        return sum((refund.money for refund in self.refunds[1:]), start=self.refunds[0].money) if self.refunds else None
 
 
 def preview(subscription: Subscription, *, at: datetime) -> Preview:
@@ -75,7 +84,8 @@ def cancel(
         subscription.cancel_key = request_key or ""
         subscription.auto_renew = False
         subscription.access_until = seen.access_until
-        subscription.valid_till = min(seen.access_until, period.ends_at or seen.access_until)  # grace is not paid
+        paid_till = subscription.valid_till or seen.access_until
+        subscription.valid_till = min(seen.access_until, paid_till)  # grace is not paid
         subscription.next_action_at = seen.access_until
         events.change(
             subscription,
@@ -86,10 +96,9 @@ def cancel(
             save=NOTED,
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
-        refund = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
-    if refund:
-        refund = refunds.submit(refund.pk, at=at)
-    return Cancelled(subscription, refund)
+        promised = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
+    made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
+    return Cancelled(subscription, made)
 
 
 def _is_pending(subscription_id: uuid.UUID) -> bool:
@@ -101,7 +110,7 @@ def _done_before(subscription: Subscription, request_key: str) -> Cancelled | No
     over = (Subscription.Status.CANCELLED, Subscription.Status.ENDED, Subscription.Status.ABANDONED)
     if subscription.cancel_key != request_key or subscription.status not in over:
         return None
-    return Cancelled(subscription, Refund.objects.filter(request_key=f"cancel:{subscription.pk}").first())
+    return Cancelled(subscription, tuple(refunds_of(subscription)))
 
 
 def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str, request_key: str | None) -> Cancelled:
@@ -114,50 +123,34 @@ def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str,
     reason = reason or "Cancelled before payment"
     checkouts.close(invoice_id, actor=actor, at=at, reason=reason)
     lifecycle.abandon(invoice_id, actor=actor, at=at, reason=reason)
-    return Cancelled(Subscription.objects.get(pk=subscription_id), None)
+    return Cancelled(Subscription.objects.get(pk=subscription_id))
 
 
 def _paid_period(subscription: Subscription, at: datetime) -> Period:
-    """The period that is running, or will begin. Raises Conflict where there is nothing to cancel."""
+    """The period that is running, or will begin; the last where all are over. Free terms after it give nothing back.
+
+    Raises Conflict where there is nothing to cancel.
+    """
     running = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
-    period = (
-        subscription.periods.filter(starts_at__isnull=False)
-        .select_related("invoice", "invoice__account")
-        .order_by("-number")
-        .first()
-    )
-    if subscription.status not in running or period is None:
+    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account")
+    periods = list(begun.order_by("starts_at"))
+    if subscription.status not in running or not periods:
         raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
-    return period
-
-
-def _payment(period: Period) -> Payment | None:
-    if period.invoice is None:
-        return None
-    return period.invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
+    return next((period for period in periods if period.ends_at and period.ends_at > at), periods[-1])
 
 
 def _preview(subscription: Subscription, period: Period, at: datetime) -> Preview:
-    payment, plan = _payment(period), subscription.plan
-    if payment is None or period.starts_at is None or period.ends_at is None or payment.settled_at is None:
+    term = worth.term(subscription, period)
+    if term is None:
         return Preview(
             subscription.price.money * 0,
-            max(period.ends_at or at, at),
+            max(subscription.valid_till or at, at),
             "Nothing was paid for this term, so nothing comes back.",
         )
-    term = pricing.Term(
-        policy=period.refund_policy,
-        paid=payment.captured_money,
-        refunded=payment.captured_money - payment.refundable,  # by us, or taken back by the customer's bank
-        months=period.months,
-        starts_at=period.starts_at,
-        ends_at=period.ends_at,
-        paid_at=payment.settled_at,
-        zone=plan.zone,
-        cooling_off=settings.COOLING_OFF,
-        anchor_at=subscription.anchor_at,
-    )
     found = pricing.unused(term, at)
+    later = subscription.valid_till
+    if not found.refund.amount and found.access_until > at and later and later > found.access_until:
+        return Preview(found.refund, later, f"{found.explanation} The term after it stays, too.")
     return Preview(found.refund, found.access_until, found.explanation)
 
 
@@ -170,18 +163,30 @@ def _promise(
     at: datetime,
     reason: str,
     requested_by: uuid.UUID | None,
-) -> Refund | None:
-    payment = _payment(period)
-    if payment is None or seen.refund.amount == 0:
-        return None
+) -> list[Refund]:
+    """One refund of each payment behind the term, the newest first, until the sum is given back."""
     by_staff = requested_by not in (None, subscription.user_id)
-    return refunds.promise(
-        refunds.lock_payment(payment.pk),
-        amount=seen.refund,
-        reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
-        actor=actor,
-        at=at,
-        explanation=seen.explanation,
-        requested_by=requested_by,
-        request_key=f"cancel:{subscription.pk}",
-    )
+    promised, left = [], seen.refund
+    for number, source in enumerate(worth.sources(period), 1):
+        amount = min(left, source.limit)
+        if amount.amount > 0:
+            refund = refunds.promise(
+                refunds.lock_payment(source.payment.pk),
+                amount=amount,
+                reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
+                actor=actor,
+                at=at,
+                explanation=seen.explanation,
+                requested_by=requested_by,
+                request_key=f"cancel:{subscription.pk}" + (f":{number}" if number > 1 else ""),
+            )
+            promised.append(refund)
+            left -= amount
+    return promised
+
+
+def refunds_of(subscription: Subscription) -> list[Refund]:
+    """The refunds that cancelling a subscription brought, the first one first."""
+    key = f"cancel:{subscription.pk}"
+    found = Refund.objects.filter(payment__user_id=subscription.user_id, request_key__startswith=key)
+    return list(found.order_by("created_at", "request_key"))

@@ -51,6 +51,7 @@ class Subscription(StatefulModel):
     valid_till = models.DateTimeField(null=True, blank=True, help_text="End of what is paid.")
     access_until = models.DateTimeField(null=True, blank=True, help_text="End of access: valid till, and any grace.")
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
+    trial = models.BooleanField(default=False, help_text="Begun as a trial: one for each customer, ever.")
     paused_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
@@ -58,7 +59,12 @@ class Subscription(StatefulModel):
     request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:
-        permissions = (("cancel_subscription", "Can cancel subscriptions"),)
+        permissions = (
+            ("cancel_subscription", "Can cancel subscriptions"),
+            ("give_subscription", "Can give terms for nothing"),
+            ("pause_subscription", "Can pause and resume subscriptions"),
+            ("switch_subscription", "Can set the plan of the next term"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["user"],
@@ -66,6 +72,7 @@ class Subscription(StatefulModel):
                 name="subscription_one_live_per_user",
             ),
             models.UniqueConstraint(fields=["user", "request_key"], name="subscription_request_key"),
+            models.UniqueConstraint(fields=["user"], condition=Q(trial=True), name="subscription_one_trial_per_user"),
             models.CheckConstraint(
                 condition=~Q(status__in=["active", "past_due", "cancelled", "expired", "ended"])
                 | Q(valid_till__isnull=False, access_until__isnull=False, anchor_at__isnull=False),

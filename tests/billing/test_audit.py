@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 TABLES = (
     "billing_transfer", "billing_event", "billing_refund", "billing_payment", "billing_invoice", "billing_invoiceline",
     "billing_account", "billing_delivery", "billing_callback", "subscriptions_subscription", "subscriptions_period",
+    "subscriptions_change",
 )  # fmt: skip
 A_LONG_TIME = "now() - interval '60 days'"
 CALLBACK = (
