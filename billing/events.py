@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from billing.models.state import StatefulModel
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Event", "change", "deliver", "deliver_due", "emit", "on", "retry"]
+__all__ = ["Event", "change", "deliver", "deliver_due", "emit", "emit_many", "on", "retry"]
 
 Handler = Callable[[Event], None]
 
@@ -75,6 +75,42 @@ def emit(
         )
         wake.after_commit("billing.tasks.deliver_events")
     return event
+
+
+def emit_many(
+    kind: str,
+    facts: Sequence[tuple[Any, dict[str, Any]]],
+    *,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    from_state: str = "",
+    to_state: str = "",
+) -> list[Event]:
+    """`emit` for many rows, each with its own data, in two statements however many they are."""
+    told = Event.objects.bulk_create(
+        Event(
+            kind=kind,
+            subject_type=row.noun,
+            subject_id=row.pk,
+            from_state=from_state,
+            to_state=to_state,
+            actor=actor,
+            reason=reason,
+            user_id=row.customer_id,
+            data=data,
+            request_id=request_id.get(),
+            at=at,
+        )
+        for row, data in facts
+    )
+    handlers = _handlers.get(kind, ())
+    if handlers and told:
+        Delivery.objects.bulk_create(
+            Delivery(event=event, handler=name, next_attempt_at=at) for event in told for name in handlers
+        )
+        wake.after_commit("billing.tasks.deliver_events")
+    return told
 
 
 def change(

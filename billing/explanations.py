@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.timezone import localtime
 
 from billing import money
+from billing.ledger import WALLET
 from billing.models import InvoiceLine, Payment, Refund
 
 
@@ -17,7 +18,7 @@ def explain(payment: Payment) -> str:
     what = "; ".join(_line(line) for line in payment.invoice.lines.all()) or "nothing in particular"
     sentences = [
         f"{money.spoken(payment.money)} for {what} (invoice {payment.invoice.number}), "
-        f"{how}through {payment.acquirer}.",
+        + ("from the wallet." if payment.acquirer == WALLET else f"{how}through {payment.acquirer}."),
         _state(payment),
     ]
     refunds = [_refund(refund) for refund in payment.refunds.all()]

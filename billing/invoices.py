@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
 from moneyed import Money
 
-from billing import events, money
+from billing import events, money, wake
 from billing.errors import Conflict, NotFound
 from billing.models import Account, Invoice, InvoiceLine, Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An invoice to be, of many that are issued at once."""
+
+    user_id: uuid.UUID
+    lines: Sequence[Line]
+    account: Account
+    purpose: str
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def total(self) -> Money:
+        return sum((line.amount for line in self.lines[1:]), start=self.lines[0].amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,7 @@ def issue(
     actor: str,
     at: datetime,
     expires_at: datetime | None = None,
+    request_key: str | None = None,
 ) -> Invoice:
     """Issues an open invoice over the sum of `lines`; its payment will be booked to `account`.
 
@@ -55,12 +71,47 @@ def issue(
             currency=total.currency.code,
             expires_at=expires_at,
             next_sweep_at=expires_at,
+            request_key=request_key,
             created_at=at,
         )
         invoice.refresh_from_db(fields=["number"])
         InvoiceLine.objects.bulk_create(_row(invoice, position, line) for position, line in enumerate(lines, 1))
         events.change(invoice, invoice.issue, actor=actor, at=at, data={"total": money.plain(total)})
     return invoice
+
+
+def issue_many(drafts: Sequence[Draft], *, actor: str, at: datetime) -> list[Invoice]:
+    """Issues many open invoices, none of which runs out by itself, in a few statements however many they are.
+
+    Each has the id of its draft. Call it in a transaction. Raises IntegrityError for lines that do not add up.
+    """
+    issued = Invoice.objects.bulk_create(
+        Invoice(
+            id=draft.id,
+            user_id=draft.user_id,
+            status=Invoice.Status.OPEN,
+            purpose=draft.purpose,
+            account=draft.account,
+            total=money.to_minor(draft.total),
+            currency=draft.total.currency.code,
+            created_at=at,
+        )
+        for draft in drafts
+    )
+    InvoiceLine.objects.bulk_create(
+        _row(invoice, position, line)
+        for invoice, draft in zip(issued, drafts, strict=True)
+        for position, line in enumerate(draft.lines, 1)
+    )
+    events.emit_many(
+        "invoice.issued",
+        [(invoice, {"total": money.plain(draft.total)}) for invoice, draft in zip(issued, drafts, strict=True)],
+        actor=actor,
+        at=at,
+        from_state=Invoice.Status.DRAFT,
+        to_state=Invoice.Status.OPEN,
+    )
+    return issued
 
 
 def lock(invoice_id: uuid.UUID) -> Invoice:
@@ -119,6 +170,20 @@ def void(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Inv
             raise Conflict("A payment of this invoice is in progress.", "payment_in_progress")
         invoice.next_sweep_at = None
         events.change(invoice, invoice.void, actor=actor, at=at, reason=reason, save=["next_sweep_at"])
+    return invoice
+
+
+def write_off(invoice: Invoice, *, actor: str, at: datetime, reason: str) -> Invoice:
+    """Gives up a locked open invoice, though a payment of it may be under way; any other stays as it is.
+
+    The acquirers are asked to close what is under way. Money that arrives all the same is surplus and goes back.
+    """
+    if invoice.status != Invoice.Status.OPEN:
+        return invoice
+    invoice.next_sweep_at = None
+    events.change(invoice, invoice.write_off, actor=actor, at=at, reason=reason, save=["next_sweep_at"])
+    if invoice.payments.filter(status__in=Payment.LIVE).update(next_check_at=at):
+        wake.after_commit("billing.tasks.poll_payments")
     return invoice
 
 

@@ -9,7 +9,9 @@ from django.db.models import Q, Sum
 from moneyed import Money
 
 from billing import money
-from billing.models import Account, Transfer
+from billing.models import Account, Payment, Transfer
+
+WALLET = "wallet"  # stands for the acquirer of a payment that was made from the customer's wallet
 
 
 def cash(acquirer: str, currency: str) -> Account:
@@ -43,6 +45,20 @@ def wallet(user_id: uuid.UUID, currency: str) -> Account:
         code=f"wallet:{user_id}:{currency}",
         defaults={"kind": Account.Kind.WALLET, "currency": currency, "user_id": user_id},
     )[0]
+
+
+def source(payment: Payment) -> Account:
+    """Where the money of a payment is taken from, and goes back to: an acquirer's cash, or the customer's wallet."""
+    if payment.acquirer == WALLET:
+        return wallet(payment.user_id, payment.currency)
+    return cash(payment.acquirer, payment.currency)
+
+
+def held(account: Account, *, lock: bool = False) -> Money:
+    """What a wallet holds now; with `lock` it stays so until the end of the transaction."""
+    rows = Account.objects.filter(pk=account.pk)
+    row = rows.select_for_update(no_key=True).get() if lock else rows.get()
+    return money.from_minor(row.balance, row.currency)
 
 
 def post(reference: str, *, debit: Account, credit: Account, amount: Money, description: str, at: datetime) -> Transfer:

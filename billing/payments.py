@@ -88,7 +88,8 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     if not payment.is_live:
         return payment
     charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
-    if payment.method and payment.method.removed_at is not None:
+    removed = payment.method is not None and payment.method.removed_at is not None
+    if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
     outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
@@ -102,7 +103,8 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status == Payment.Status.SUCCEEDED:
         return payment
     backend = calls.acquirer(payment.acquirer)
-    if not payment.is_live and payment.next_check_at is not None:
+    given_up = payment.is_live and payment.invoice.status in (Invoice.Status.VOID, Invoice.Status.UNCOLLECTIBLE)
+    if given_up or (not payment.is_live and payment.next_check_at is not None):
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id)
     if outcome.absent and payment.is_live and not payment.acquirer_payment_id:

@@ -10,9 +10,9 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, invoices, ledger, money, outcomes, outgoing, sweeps, wake
+from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
-from billing.models import Account, Payment, Refund
+from billing.models import Payment, Refund
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def request(
     """Gives `amount` (all that is left when None) of a payment back, and asks the acquirer at once.
 
     The same `request_key` gives the first refund again. Raises NotFound; Invalid `bad_amount`, `wrong_currency`;
-    Conflict `not_refundable`, `over_refund`, `request_key_reused`.
+    Conflict `not_refundable`, `over_refund`, `over_balance`, `request_key_reused`.
     """
     with transaction.atomic(durable=True):
         payment = lock_payment(payment_id)
@@ -43,7 +43,7 @@ def request(
             return _same(earlier, payment, amount)
         refund = promise(
             payment,
-            amount=payment.refundable if amount is None else amount,
+            amount=holds.returnable(payment) if amount is None else amount,
             reason=reason,
             actor=actor,
             at=at,
@@ -66,7 +66,8 @@ def promise(
 ) -> Refund:
     """Writes a refund of a locked payment; from now on the sum is not refundable twice. A sweep or `submit` sends it.
 
-    Raises Invalid `bad_amount`, `wrong_currency`; Conflict `not_refundable`, `over_refund`.
+    One of a top-up leaves the wallet now. Raises Invalid `bad_amount`, `wrong_currency`; Conflict `not_refundable`,
+    `over_refund`, `over_balance`.
     """
     if payment.status != Payment.Status.SUCCEEDED:
         raise Conflict("Only a successful payment can be refunded.", "not_refundable")
@@ -91,6 +92,7 @@ def promise(
         next_check_at=at + LEASE,  # whoever promised sends it; if that process dies, the sweep does
         created_at=at,
     )
+    holds.place(refund, at=at)
     events.emit(
         "refund.requested", refund, actor=actor, at=at, reason=reason, to_state=refund.status, data=told(refund)
     )
@@ -114,6 +116,8 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if not refund.is_live:
         return refund
+    if refund.payment.acquirer == ledger.WALLET:  # nobody to ask
+        return apply(refund_id, Outcome(Status.SUCCEEDED, amount=refund.money), actor="system", at=at)
     order = RefundOrder(
         our_id=str(refund.pk),
         payment_our_id=str(refund.payment.order_id),
@@ -128,6 +132,8 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
 def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    if refund.payment.acquirer == ledger.WALLET:
+        return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
     if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
@@ -225,12 +231,11 @@ def _odd(refund: Refund, outcome: Outcome) -> str:
     brothers = refund.payment.refunds.exclude(pk=refund.pk)
     if outcome.reference and brothers.filter(acquirer_refund_id=outcome.reference).exists():
         return f"The acquirer answers with refund {outcome.reference}, which is another one of this payment."
-    if (
-        outcome.status == Status.SUCCEEDED
-        and refund.status == Refund.Status.FAILED
-        and refund.money > refund.payment.refundable
-    ):
-        return "The acquirer made a refund that it had refused, and the sum was promised again since."
+    if outcome.status == Status.SUCCEEDED and refund.status == Refund.Status.FAILED:
+        if refund.money > refund.payment.refundable:
+            return "The acquirer made a refund that it had refused, and the sum was promised again since."
+        if holds.spent(refund):
+            return "The acquirer made a refund that it had refused, and the customer has spent the sum since."
     return ""
 
 
@@ -249,24 +254,16 @@ def _note(refund: Refund, outcome: Outcome, at: datetime) -> None:
 def _succeed(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
     refund.settled_at, refund.next_check_at = at, None
     payment = refund.payment
+    holds.place_again(refund, at=at)
     events.change(refund, refund.succeed, actor=actor, at=at, save=NOTED, data=told(refund))
     ledger.post(
         f"refund:{refund.pk}",
-        debit=refunded_from(payment),
-        credit=ledger.cash(payment.acquirer, refund.currency),
+        debit=holds.bears(payment),
+        credit=ledger.source(payment),
         amount=refund.money,
         description=f"Refund of invoice {payment.invoice.number}",
         at=outcome.occurred_at or at,
     )
-
-
-def refunded_from(payment: Payment) -> Account:
-    """The account that bears a refund of this payment: back the way the money came."""
-    if payment.surplus:
-        return ledger.suspense(payment.currency)
-    if payment.invoice.account.kind == Account.Kind.REVENUE:
-        return ledger.refunds(payment.currency)
-    return payment.invoice.account
 
 
 def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:
@@ -274,6 +271,7 @@ def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None
     refund.decline_code, refund.decline_message = outcome.code[:60], outcome.message[:300]
     why = (outcome.message or outcome.code or "it does not say why").rstrip(".")
     refund.parked = f"The acquirer refused this refund: {why}. The customer still waits."
+    holds.release(refund, at=at)
     events.change(refund, refund.fail, actor=actor, at=at, save=NOTED, reason=outcome.message, data=told(refund))
 
 

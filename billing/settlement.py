@@ -109,7 +109,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
     payment.settled_at, payment.next_check_at = at, None
     payment.decline = payment.decline_code = payment.decline_message = ""
     if payment.save_card and outcome.card and outcome.card.token:
-        _keep_card(payment, outcome.card, at=at)
+        payment.method = payment.method or _keep_card(payment, outcome.card, at=at)
     if not payment.surplus:
         _step_back(payment, at=at)
     events.change(
@@ -117,12 +117,12 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         payment.succeed,
         actor=actor,
         at=at,
-        save=[*NOTED, "surplus", "captured", "settled_at"],
+        save=[*NOTED, "surplus", "captured", "settled_at", "method"],
         data=told(payment),
     )
     ledger.post(
         f"payment:{payment.pk}",
-        debit=ledger.cash(payment.acquirer, payment.currency),
+        debit=ledger.source(payment),
         credit=ledger.suspense(payment.currency) if payment.surplus else invoice.account,
         amount=payment.captured_money,
         description=f"Payment of invoice {invoice.number}",
@@ -170,12 +170,13 @@ def save_card(user_id: uuid.UUID, acquirer: str, card: Card, *, at: datetime) ->
     )[0]
 
 
-def _keep_card(payment: Payment, card: Card, *, at: datetime) -> None:
+def _keep_card(payment: Payment, card: Card, *, at: datetime) -> PaymentMethod | None:
     try:
         with transaction.atomic():
-            save_card(payment.user_id, payment.acquirer, card, at=at)
+            return save_card(payment.user_id, payment.acquirer, card, at=at)
     except (DatabaseError, ValueError):  # a card that cannot be kept must not keep the money out of the books
         log.exception("the card of payment %s cannot be kept", payment.pk)
+        return None
 
 
 def what(invoice: Invoice) -> str:

@@ -116,6 +116,7 @@ STAFF_ROLES = {
         "billing.refund_payment",
         "billing.capture_payment",
         "billing.void_invoice",
+        "billing.close_wallet",
         "billing.retry_parked",
         "billing.resolve_case",
         "billing.release_halt",
@@ -126,6 +127,9 @@ STAFF_ROLES = {
         "notifications.view_*",
     ],
     "marketing": [
+        "billing.view_product",
+        "billing.add_product",
+        "billing.change_product",
         "subscriptions.view_plan",
         "subscriptions.add_plan",
         "subscriptions.change_plan",
@@ -255,6 +259,10 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
+# The most that may be put into a wallet at once, in whole units by currency ("" is any other).
+TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}
+METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often
+METER_LOW = timedelta(hours=env.int("METER_LOW_HOURS", default=24))  # the customer is told when less is left
 # A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
 # (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
 SWEEP_GUARD = {
@@ -262,6 +270,13 @@ SWEEP_GUARD = {
     "least": env.int("SWEEP_GUARD_LEAST", default=50),
     "least_amounts": {"RUB": 250_000, "KZT": 1_500_000, "JPY": 500_000, "": 3_000},
 }
+
+# A renewal that was declined is tried again so many hours after the end of the term, while the plan's grace lasts.
+DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_HOURS", default=["24", "48"])]
+DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends
+CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
+CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
 
 # --- Logs ---
 LOGGING = {

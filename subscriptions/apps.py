@@ -8,4 +8,5 @@ class SubscriptionsConfig(AppConfig):
         from subscriptions import (
             audit,  # noqa: F401  registers what the audit asks
             handlers,  # noqa: F401  registers what to do on events
+            meter_checks,  # noqa: F401  registers what the audit asks
         )

@@ -26,6 +26,7 @@ TERM = """
                   WHERE period.transfer_id IS NOT NULL OR invoice.status = 'paid'
                   GROUP BY period.subscription_id) paid ON paid.subscription_id = subscription.id
      WHERE subscription.status NOT IN ('pending', 'abandoned')
+       AND NOT EXISTS (SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)
        AND (subscription.valid_till IS NULL OR paid.till IS NULL OR subscription.valid_till > paid.till)"""
 
 # The grace is the plan's of today, or the one that was promised when the term began (of old, nobody wrote that down).
@@ -35,11 +36,12 @@ ACCESS = """
       FROM subscriptions_subscription subscription JOIN subscriptions_plan plan ON plan.id = subscription.plan_id
      WHERE subscription.access_until IS NOT NULL
        AND (subscription.status IN ('pending', 'abandoned')
-            OR (subscription.access_until > subscription.valid_till + plan.grace_days * interval '1 day'
+            OR (NOT plan.hourly
+                AND subscription.access_until > subscription.valid_till + plan.grace_days * interval '1 day'
                 AND NOT EXISTS (
                     SELECT FROM billing_event told
                      WHERE told.subject_type = 'subscription' AND told.subject_id = subscription.id
-                       AND told.kind = 'subscription.activated'
+                       AND told.kind IN ('subscription.activated', 'subscription.renewed')
                        AND subscription.access_until <= subscription.valid_till
                            + coalesce((told.data ->> 'grace_days')::int, 60) * interval '1 day')))"""
 
@@ -59,9 +61,39 @@ BEGUN = """
      WHERE invoice.status = 'paid' AND period.starts_at IS NULL AND invoice.paid_at < %(at)s - %(settled_within)s"""
 
 ON_TIME = """
-    SELECT id AS subscription, status, valid_till, access_until, next_action_at FROM subscriptions_subscription
+    SELECT id AS subscription, status, valid_till, access_until, next_action_at
+      FROM subscriptions_subscription subscription
      WHERE next_action_at < %(at)s - %(overdue)s
-        OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled'))"""
+        OR (next_action_at IS NULL AND status IN ('active', 'past_due', 'cancelled')
+            AND NOT (status = 'active' AND EXISTS (
+                SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)))"""
+
+CHARGED = """
+    SELECT id AS subscription, status, next_charge_at FROM subscriptions_subscription
+     WHERE next_charge_at < %(at)s - %(overdue)s"""
+
+WAITS = """
+    SELECT subscription.id AS subscription, subscription.status, period.number, invoice.id AS invoice
+      FROM subscriptions_period period
+      JOIN billing_invoice invoice ON invoice.id = period.invoice_id
+      JOIN subscriptions_subscription subscription ON subscription.id = period.subscription_id
+     WHERE period.number > 1 AND period.starts_at IS NULL AND invoice.status = 'open'
+       AND (period.closed_at IS NOT NULL OR subscription.status IN ('cancelled', 'ended', 'expired', 'abandoned'))"""
+
+REMOVED = """
+    SELECT payment.id AS payment, payment.created_at, method.id AS card, method.removed_at
+      FROM billing_payment payment JOIN billing_paymentmethod method ON method.id = payment.method_id
+     WHERE payment.created_at > method.removed_at"""
+
+AGREED = """
+    SELECT subscription.id AS subscription, period.number, payment.id AS payment
+      FROM subscriptions_period period
+      JOIN subscriptions_subscription subscription ON subscription.id = period.subscription_id
+      JOIN billing_payment payment ON payment.invoice_id = period.invoice_id
+      JOIN billing_event told ON told.subject_type = 'payment' AND told.subject_id = payment.id
+           AND told.kind = 'payment.created' AND told.actor = 'system'
+     WHERE period.number > 1
+       AND (subscription.renewal_consent_at IS NULL)"""
 
 # A change that was paid is made, or its money goes back.
 CHANGED = """
@@ -93,5 +125,9 @@ audit.register(
     Check("subscription.rests", "A paused subscription gives no access.", RESTING),
     Check("change.made", "Whoever paid for another plan has it, or the money back; nobody else has it.", CHANGED),
     Check("change.credit", "What a change took off its invoice is what was left of the term.", CREDITED),
+    Check("subscription.charged", "The next term is charged when its time has come.", CHARGED),
+    Check("subscription.waits", "Nothing is left to pay for a subscription that is over.", WAITS),
+    Check("subscription.agreed", "Nobody's card is charged by itself who never agreed to it.", AGREED),
+    Check("card.removed", "A removed card is never charged.", REMOVED),
     audit.state_told("subscription", "subscriptions_subscription"),
 )

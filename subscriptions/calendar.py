@@ -22,10 +22,17 @@ def continued(anchor: datetime, end: datetime, months: int, zone: tzinfo) -> dat
     The months go on being counted from `anchor`, so that its day never drifts; from `end` itself where that is no
     anniversary of it (a term that was moved by hand).
     """
+    since = anchor_at(anchor, end, zone)
+    return anniversary(since, max(months_begun(since, end, zone) - 1, 0) + months, zone)
+
+
+def anchor_at(anchor: datetime, end: datetime, zone: tzinfo) -> datetime:
+    """What the months of a term that begins at `end` are counted from: `anchor`, where `end` is an anniversary of it.
+
+    Otherwise `end` itself: after days for nothing or a trial the months begin anew, and keep that day from then on.
+    """
     before = months_begun(anchor, end, zone) - 1
-    if before >= 0 and anniversary(anchor, before, zone) == end:
-        return anniversary(anchor, before + months, zone)
-    return anniversary(end, months, zone)
+    return anchor if before >= 0 and anniversary(anchor, before, zone) == end else end
 
 
 def months_begun(anchor: datetime, at: datetime, zone: tzinfo) -> int:

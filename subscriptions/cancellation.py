@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -12,10 +12,10 @@ from moneyed import Money
 from billing import checkouts, events, money, refunds
 from billing.errors import Conflict
 from billing.models import Refund
-from subscriptions import lifecycle, pricing, worth
-from subscriptions.models import Period, Subscription
+from subscriptions import lifecycle, metering, pricing, terms, worth
+from subscriptions.models import Period, Plan, Subscription
 
-NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until", "next_action_at")
+NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A cancelled subscription and the refunds that it brought: one of each payment of which something comes back."""
+    """A cancelled subscription and the refunds that it brought: one of each term of which something comes back."""
 
     subscription: Subscription
     refunds: tuple[Refund, ...] = ()
 
     @property
     def refund(self) -> Refund | None:
-        """The first refund: the only one, unless an older payment stood behind the term, too."""
+        """The first refund: the only one, unless a later term was paid already."""
         return self.refunds[0] if self.refunds else None
 
     @property
@@ -45,9 +45,29 @@ class Cancelled:
         return sum((refund.money for refund in self.refunds[1:]), start=self.refunds[0].money) if self.refunds else None
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one paid term gives back, and of which payments: a term that took another's place has more than one."""
+
+    period: Period
+    sources: tuple[worth.Source, ...]
+    found: pricing.Unused
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What comes back of one payment."""
+
+    source: worth.Source
+    amount: Money
+    explanation: str
+
+
 def preview(subscription: Subscription, *, at: datetime) -> Preview:
     """What cancelling at `at` gives back, and until when access goes on. Raises Conflict `not_cancellable`."""
-    return _preview(subscription, _paid_period(subscription, at), at)
+    if subscription.plan.hourly:
+        return _preview_of_hours(subscription, at)
+    return _preview(_shares(subscription, at))
 
 
 def cancel(
@@ -66,39 +86,77 @@ def cancel(
     is closed instead. The same `request_key` finds what it did the first time. Raises NotFound; Conflict
     `not_cancellable`, `stale_refund`, and those of `checkouts.close`.
     """
-    if _is_pending(subscription_id):
-        if expected_refund is not None and expected_refund.amount != 0:
-            raise Conflict("Nothing was paid yet, so nothing comes back.", "stale_refund", refund="0")
-        return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+    if metering.is_hourly(subscription_id) or _is_pending(subscription_id):
+        return _nothing_back(
+            subscription_id, expected_refund, actor=actor, at=at, reason=reason, request_key=request_key
+        )
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
         if request_key and (done := _done_before(subscription, request_key)):
             return done
-        period = _paid_period(subscription, at)
-        seen = _preview(subscription, period, at)
+        if subscription.status in terms.RUNNING:
+            terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was cancelled")
+        shares = _shares(subscription, at)
+        seen = _preview(shares)
         if expected_refund is not None and expected_refund != seen.refund:
             raise Conflict(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
             )
         subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
         subscription.cancel_key = request_key or ""
-        subscription.auto_renew = False
-        subscription.access_until = seen.access_until
-        paid_till = subscription.valid_till or seen.access_until
-        subscription.valid_till = min(seen.access_until, paid_till)  # grace is not paid
-        subscription.next_action_at = seen.access_until
+        _end_at(subscription, seen.access_until, shares)
         events.change(
             subscription,
             subscription.cancel,
             actor=actor,
             at=at,
             reason=reason,
-            save=NOTED,
+            save=[*NOTED, *terms.AHEAD],
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
-        promised = _promise(subscription, period, seen, actor=actor, at=at, reason=reason, requested_by=requested_by)
+        promised = [
+            _promise(subscription, part, number, actor=actor, at=at, reason=reason, requested_by=requested_by)
+            for number, part in enumerate((part for share in shares for part in _parts(share)), 1)
+        ]
     made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
     return Cancelled(subscription, made)
+
+
+def _end_at(subscription: Subscription, access_until: datetime, shares: list[Share]) -> None:
+    """Nothing renews or reminds any more; the paid rest ends at `access_until`."""
+    subscription.auto_renew = False
+    subscription.access_until = access_until
+    paid_till = max(share.period.ends_at or access_until for share in shares)
+    subscription.valid_till = min(access_until, paid_till)  # grace is not paid
+    subscription.next_action_at = access_until
+    subscription.next_charge_at = subscription.remind_at = None
+
+
+def _preview_of_hours(subscription: Subscription, at: datetime) -> Preview:
+    """By the hour nothing was paid in advance."""
+    if subscription.status not in metering.RUNS:
+        raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
+    due, left = metering.account(subscription, at=at)
+    until = min(at, subscription.access_until or at)
+    return Preview(left * 0, until, f"{money.spoken(due)} is taken for the time so far. {metering.left_over(left)}")
+
+
+def _nothing_back(
+    subscription_id: uuid.UUID,
+    expected_refund: Money | None,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str,
+    request_key: str | None,
+) -> Cancelled:
+    """Ends what was not paid in advance: by the hour, or a checkout that waits."""
+    if expected_refund is not None and expected_refund.amount != 0:
+        raise Conflict("Nothing was paid in advance, so nothing comes back.", "stale_refund", refund="0")
+    if metering.is_hourly(subscription_id):
+        ended = metering.cancel(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
+        return Cancelled(ended)
+    return _close(subscription_id, actor=actor, at=at, reason=reason, request_key=request_key)
 
 
 def _is_pending(subscription_id: uuid.UUID) -> bool:
@@ -111,6 +169,13 @@ def _done_before(subscription: Subscription, request_key: str) -> Cancelled | No
     if subscription.cancel_key != request_key or subscription.status not in over:
         return None
     return Cancelled(subscription, tuple(refunds_of(subscription)))
+
+
+def refunds_of(subscription: Subscription) -> list[Refund]:
+    """The refunds that cancelling a subscription brought, the first one first."""
+    key = f"cancel:{subscription.pk}"
+    found = Refund.objects.filter(payment__user_id=subscription.user_id, request_key__startswith=key)
+    return list(found.order_by("created_at", "request_key"))
 
 
 def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str, request_key: str | None) -> Cancelled:
@@ -126,67 +191,87 @@ def _close(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str,
     return Cancelled(Subscription.objects.get(pk=subscription_id))
 
 
-def _paid_period(subscription: Subscription, at: datetime) -> Period:
-    """The period that is running, or will begin; the last where all are over. Free terms after it give nothing back.
+def _shares(subscription: Subscription, at: datetime) -> list[Share]:
+    """What each paid term that is not over gives back: the running one by its rules, later ones whole.
 
-    Raises Conflict where there is nothing to cancel.
+    Where all are over, the last one tells why nothing comes back. Raises Conflict where there is nothing to cancel.
     """
-    running = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
     begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account")
-    periods = list(begun.order_by("starts_at"))
-    if subscription.status not in running or not periods:
+    periods = list(begun.order_by("number"))
+    if subscription.status not in terms.RUNNING or not periods:
         raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")
-    return next((period for period in periods if period.ends_at and period.ends_at > at), periods[-1])
+    ahead = [period for period in periods if period.ends_at and period.ends_at > at] or periods[-1:]
+    return [_share(subscription, ahead[0], at), *(_later(_share(subscription, period, at)) for period in ahead[1:])]
 
 
-def _preview(subscription: Subscription, period: Period, at: datetime) -> Preview:
+def _later(share: Share) -> Share:
+    """A term after the running one comes back whole: nobody has had anything of it. A plan without refunds keeps it."""
+    period = share.period
+    if not share.sources or period.starts_at is None or period.refund_policy == Plan.RefundPolicy.NONE:
+        return share
+    back = sum((source.limit for source in share.sources[1:]), start=share.sources[0].limit)
+    why = f"The term after it has not begun, so {money.spoken(back)} for it comes back."
+    return replace(share, found=pricing.Unused(back, period.starts_at, why))
+
+
+def _preview(shares: list[Share]) -> Preview:
+    """All of it in one: the sum, the last moment of access that any term leaves, and why.
+
+    A term for nothing that follows is kept where the running one is: it does not outlive money that went back.
+    """
+    found = [share.found for share in shares]
+    kept = [
+        found[0],
+        *(
+            share.found
+            for share in shares[1:]
+            if share.found.refund.amount == 0 and (share.sources or found[0].refund.amount == 0)
+        ),
+    ]
+    return Preview(
+        sum((each.refund for each in found[1:]), start=found[0].refund),
+        max(each.access_until for each in kept),
+        " ".join(dict.fromkeys(each.explanation for each in found)),
+    )
+
+
+def _share(subscription: Subscription, period: Period, at: datetime) -> Share:
     term = worth.term(subscription, period)
     if term is None:
-        return Preview(
-            subscription.price.money * 0,
-            max(subscription.valid_till or at, at),
-            "Nothing was paid for this term, so nothing comes back.",
-        )
-    found = pricing.unused(term, at)
-    later = subscription.valid_till
-    if not found.refund.amount and found.access_until > at and later and later > found.access_until:
-        return Preview(found.refund, later, f"{found.explanation} The term after it stays, too.")
-    return Preview(found.refund, found.access_until, found.explanation)
+        why = "Nothing was paid for this term, so nothing comes back."
+        return Share(period, (), pricing.Unused(subscription.price.money * 0, max(period.ends_at or at, at), why))
+    return Share(period, tuple(worth.sources(period)), pricing.unused(term, at))
+
+
+def _parts(share: Share) -> list[Part]:
+    """Of the newest payment first, then of the older ones, until the sum is given back."""
+    parts, left = [], share.found.refund
+    for source in share.sources:
+        amount = min(left, source.limit)
+        if amount.amount > 0:
+            parts.append(Part(source, amount, share.found.explanation))
+            left -= amount
+    return parts
 
 
 def _promise(
     subscription: Subscription,
-    period: Period,
-    seen: Preview,
+    part: Part,
+    number: int,
     *,
     actor: str,
     at: datetime,
     reason: str,
     requested_by: uuid.UUID | None,
-) -> list[Refund]:
-    """One refund of each payment behind the term, the newest first, until the sum is given back."""
+) -> Refund:
     by_staff = requested_by not in (None, subscription.user_id)
-    promised, left = [], seen.refund
-    for number, source in enumerate(worth.sources(period), 1):
-        amount = min(left, source.limit)
-        if amount.amount > 0:
-            refund = refunds.promise(
-                refunds.lock_payment(source.payment.pk),
-                amount=amount,
-                reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
-                actor=actor,
-                at=at,
-                explanation=seen.explanation,
-                requested_by=requested_by,
-                request_key=f"cancel:{subscription.pk}" + (f":{number}" if number > 1 else ""),
-            )
-            promised.append(refund)
-            left -= amount
-    return promised
-
-
-def refunds_of(subscription: Subscription) -> list[Refund]:
-    """The refunds that cancelling a subscription brought, the first one first."""
-    key = f"cancel:{subscription.pk}"
-    found = Refund.objects.filter(payment__user_id=subscription.user_id, request_key__startswith=key)
-    return list(found.order_by("created_at", "request_key"))
+    return refunds.promise(
+        refunds.lock_payment(part.source.payment.pk),
+        amount=part.amount,
+        reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
+        actor=actor,
+        at=at,
+        explanation=part.explanation,
+        requested_by=requested_by,
+        request_key=f"cancel:{subscription.pk}" + (f":{number}" if number > 1 else ""),
+    )

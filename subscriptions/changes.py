@@ -13,7 +13,7 @@ from moneyed import Money
 from billing import checkouts, events, invoices, ledger, money, payments, refunds
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import lifecycle, offers, pricing, worth
+from subscriptions import lifecycle, offers, pricing, terms, worth
 from subscriptions.calendar import continued
 from subscriptions.models import Change, Period, Subscription
 
@@ -75,17 +75,21 @@ def preview(subscription: Subscription, plan: str | int, *, at: datetime) -> Swi
     )
 
 
-def upgrade(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: datetime) -> Upgrade:
+def upgrade(
+    subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: datetime, by_saved_card: bool = False
+) -> Upgrade:
     """Asks for the difference to a dearer plan. The plan changes when that is paid; until then nothing does.
 
+    `by_saved_card` charges it to the card that renewals are charged to, instead of opening the acquirer's page.
     `order.expected_total` is the difference that was shown. A second call for the same finds the first while that
     waits; for another plan or figure it closes the first. Raises what `preview` raises; Conflict `stale_total`,
-    `change_in_progress`, and those of `checkouts.close`; Invalid `unknown_acquirer`.
+    `change_in_progress`, `renewal_in_progress`, `no_card`, and those of `checkouts.close`; Invalid `unknown_acquirer`.
     """
     subscription = Subscription.objects.filter(pk=subscription_id).select_related("plan", "price").first()
     if subscription is None:
         raise NotFound("There is no such subscription.", "subscription_not_found")
     payments.choose(order.acquirer, subscription.price.currency)  # refused before anything is written
+    card = _card(subscription) if by_saved_card else None
     _make_room(subscription, preview(subscription, order.plan, at=at), actor=actor, at=at)
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
@@ -94,6 +98,7 @@ def upgrade(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, a
             raise Conflict(
                 f"The difference is {money.spoken(seen.to_pay)} now.", "stale_total", total=money.plain(seen.to_pay)
             )
+        _wait_for_the_next_term(subscription)
         change = waiting(subscription)
         if change is None:
             change = _ask(subscription, seen, actor=actor, at=at)
@@ -105,7 +110,8 @@ def upgrade(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, a
         at=at,
         acquirer=order.acquirer,
         return_url=order.return_url,
-        save_card=order.save_card,
+        save_card=order.save_card and card is None,
+        method_id=card,
     )
     return Upgrade(change, payment)
 
@@ -121,6 +127,8 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         if change is None or change.done_at is not None or _given_back(change):
             return
         subscription = change.subscription
+        if change.closed_at is None and _fits(change, at):  # a next term that was paid this moment begins, and wins
+            terms.close_waiting(subscription, actor=actor, at=at, reason="Another plan was begun")
         if change.closed_at is not None or not _fits(change, at):
             _refuse(change, at=at)
             return
@@ -132,12 +140,7 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             subscription,
             actor=actor,
             at=at,
-            data={
-                "plan": subscription.plan.name,
-                "valid_till": subscription.valid_till,
-                "grace_days": subscription.plan.grace_days,
-                "credit": money.plain(change.credit_money),
-            },
+            data=terms.told(subscription) | {"credit": money.plain(change.credit_money)},
         )
 
 
@@ -167,19 +170,21 @@ def plan_next(
 ) -> Subscription:
     """Sets the plan and price of the next term; the running one stays as it is. The second time changes nothing.
 
-    Raises NotFound `subscription_not_found`, `plan_not_found`; Conflict `not_running`, `same_plan`, `stale_total`.
+    Raises NotFound `subscription_not_found`, `plan_not_found`; Conflict `not_running`, `same_plan`, `stale_total`,
+    `renewal_in_progress`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         _running(subscription, at)
         offer = _other(subscription, plan, at=at)
-        price = offer.price.money
+        price = offer.quote.total
         if expected_price is not None and expected_price != price:
             raise Conflict(
                 f"The price has changed: it is {money.spoken(price)} now.", "stale_total", total=money.plain(price)
             )
         if (subscription.next_plan_id, subscription.next_price_id) == (offer.plan.pk, offer.price.pk):
             return subscription
+        _bill_anew(subscription, actor=actor, at=at)
         subscription.next_plan, subscription.next_price = offer.plan, offer.price
         subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
         events.emit(
@@ -194,11 +199,15 @@ def plan_next(
 
 
 def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
-    """Withdraws the plan of the next term: the one of now goes on. Raises NotFound; Conflict `no_change_planned`."""
+    """Withdraws the plan of the next term: the one of now goes on. Raises NotFound; Conflict `no_change_planned`.
+
+    While the next term is charged, Conflict `renewal_in_progress`.
+    """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         if subscription.next_plan is None:
             raise Conflict("No other plan was chosen for the next term.", "no_change_planned")
+        _bill_anew(subscription, actor=actor, at=at)
         withdrawn = subscription.next_plan.name
         subscription.next_plan = subscription.next_price = None
         subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
@@ -211,6 +220,30 @@ def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: s
             data={"plan": subscription.plan.name, "next_plan": withdrawn},
         )
     return subscription
+
+
+def _wait_for_the_next_term(subscription: Subscription) -> None:
+    """Nobody pays for another plan while the next term is being charged. Raises Conflict `renewal_in_progress`."""
+    period = terms.waiting(subscription)
+    if period is None or period.invoice is None:
+        return
+    live = period.invoice.payments.filter(status__in=Payment.LIVE).exists()
+    if live or period.invoice.status == Invoice.Status.PAID:
+        raise Conflict("Your next term is being charged at this moment; try again later.", "renewal_in_progress")
+
+
+def _bill_anew(subscription: Subscription, *, actor: str, at: datetime) -> None:
+    """A next term that is billed and not being charged is given up: the sweep bills it for the plan chosen."""
+    _wait_for_the_next_term(subscription)
+    terms.close_waiting(subscription, actor=actor, at=at, reason="Another plan was chosen for the next term")
+    terms.look_ahead(subscription)
+    subscription.save(update_fields=[*terms.AHEAD, "updated_at"])
+
+
+def _card(subscription: Subscription) -> uuid.UUID:
+    if subscription.method is None or subscription.method.removed_at is not None:
+        raise Conflict("You have no saved card for this subscription; pay on the bank's page.", "no_card")
+    return subscription.method.pk
 
 
 def _running(subscription: Subscription, at: datetime) -> Period:
@@ -323,11 +356,13 @@ def _switch(change: Change, *, at: datetime) -> None:
     old.ends_at = at
     old.save(update_fields=["ends_at"])
     last = subscription.periods.order_by("-number").values_list("number", flat=True)[0]
-    Period.objects.create(
+    begun = Period.objects.create(
         subscription=subscription,
         number=last + 1,
         months=plan.months,
         refund_policy=plan.refund_policy,
+        plan=plan,
+        price=change.price,
         counts_from=change.counts_from,
         starts_at=at,
         ends_at=ends_at,
@@ -337,10 +372,12 @@ def _switch(change: Change, *, at: datetime) -> None:
     subscription.plan, subscription.price, subscription.anchor_at = plan, change.price, anchor
     subscription.next_plan = subscription.next_price = None
     subscription.valid_till, subscription.access_until = ends_at, ends_at + plan.grace
-    subscription.next_action_at = ends_at
+    subscription.reminded_till = None
+    terms.take_card(subscription, begun)
+    terms.look_ahead(subscription)
     subscription.save(
         update_fields=["plan", "price", "anchor_at", "next_plan", "next_price", "valid_till", "access_until",
-                       "next_action_at", "updated_at"]
+                       "reminded_till", "method", *terms.AHEAD, "updated_at"]
     )  # fmt: skip
 
 

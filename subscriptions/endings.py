@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from billing import events, sweeps
-from subscriptions import lifecycle
+from billing.models import Invoice
+from subscriptions import lifecycle, terms
 from subscriptions.models import Subscription
 
 LEASE = timedelta(minutes=2)
@@ -28,15 +29,24 @@ def end_due(*, at: datetime, limit: int = 200) -> int:
 
 
 def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
-    """Moves a subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended."""
+    """Moves a subscription on as far as its times say at `at`: active, past due (grace), expired; cancelled, ended.
+
+    One whose next term is paid already begins that instead. With the grace ends every demand for the next term.
+    """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         state = Subscription.Status
         while subscription.next_action_at is not None:
-            till, until = subscription.valid_till, subscription.access_until
+            till, until = terms.falls_due_at(subscription), subscription.access_until
             if subscription.status == state.ACTIVE and till and till <= at:
+                if _begins_what_is_paid(subscription, at):
+                    continue
                 transition, following = subscription.fall_due, until
             elif subscription.status == state.PAST_DUE and until and until <= at:
+                terms.close_waiting(subscription, actor="system", at=at, reason="Not paid by the end of grace")
+                if subscription.status != state.PAST_DUE:
+                    continue
+                subscription.next_charge_at = None
                 transition, following = subscription.expire, None
             elif subscription.status == state.CANCELLED and until and until <= at:
                 transition, following = subscription.end, None
@@ -47,6 +57,23 @@ def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
                 )  # the others have no end of their own
                 subscription.save(update_fields=["next_action_at"])
                 break
-            subscription.next_action_at = following
-            events.change(subscription, transition, actor="system", at=at, save=["next_action_at"])
+            subscription.next_action_at, subscription.remind_at = following, None
+            events.change(
+                subscription, transition, actor="system", at=at, save=list(terms.AHEAD), data=_told(subscription)
+            )
     return subscription
+
+
+def _told(subscription: Subscription) -> dict[str, object]:
+    """`at_once`: access ended with the cancellation, so its end is no news."""
+    at_once = subscription.cancelled_at is not None and subscription.access_until == subscription.cancelled_at
+    return terms.told(subscription) | {"at_once": at_once}
+
+
+def _begins_what_is_paid(subscription: Subscription, at: datetime) -> bool:
+    """Whether the next term was paid, and has begun now: its news may be slower than the clock."""
+    period = terms.waiting(subscription)
+    if period is None or period.invoice is None or period.invoice.status != Invoice.Status.PAID:
+        return False
+    terms.extend(subscription, period, actor="system", at=at)
+    return True

@@ -34,7 +34,7 @@ class CheckoutForm(forms.Form):
     """Buying a plan. `key` is made anew for each page, so that a double click is one purchase."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    save_card = forms.BooleanField(required=False, label="Save my card for renewals")
+    save_card = forms.BooleanField(required=False, label="Renew by itself with this card")
 
     def __init__(self, currency: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,8 +13,8 @@ from accounts.models import User
 from billing import events, invoices, ledger
 from billing.errors import Conflict, Invalid, NotFound, Refused
 from billing.models import Invoice
-from subscriptions import lifecycle
-from subscriptions.calendar import continued, days_after
+from subscriptions import lifecycle, terms
+from subscriptions.calendar import anchor_at, continued, days_after
 from subscriptions.models import Period, Plan, Price, Subscription
 
 MOST_MONTHS, MOST_DAYS, MOST_PEOPLE = 24, 366, 500
@@ -99,18 +99,18 @@ def extend(
         begin, end = subscription.valid_till, extended_till(subscription, gift, at=at)
         if expected_till is not None and expected_till != end:
             raise Conflict("It would end at another time now; look again.", "stale_till", till=end.isoformat())
+        terms.close_waiting(subscription, actor=actor, at=at, reason="A term was given for nothing")
+        if subscription.valid_till != begin:  # it was paid this very moment: the gift follows after
+            begin, end = subscription.valid_till, extended_till(subscription, gift, at=at)
         last = subscription.periods.order_by("-number").values_list("number", flat=True)[0]
         invoice = _invoice(subscription.user_id, subscription.plan, subscription.price, gift, actor=actor, at=at)
         _period(subscription, last + 1, gift, invoice, at=at, starts_at=begin, ends_at=end)
+        if gift.months and begin and subscription.anchor_at:
+            subscription.anchor_at = anchor_at(subscription.anchor_at, begin, subscription.plan.zone)
         subscription.valid_till, subscription.access_until = end, end + subscription.plan.grace
-        subscription.next_action_at = end
-        changed = ["valid_till", "access_until", "next_action_at"]
-        data = {
-            "plan": subscription.plan.name,
-            "valid_till": end,
-            "given": gift.length,
-            "grace_days": subscription.plan.grace_days,
-        }
+        terms.look_ahead(subscription)
+        changed = ["anchor_at", "valid_till", "access_until", *terms.AHEAD]
+        data = terms.told(subscription) | {"given": gift.length}
         if subscription.status == Subscription.Status.PAST_DUE:
             events.change(
                 subscription, subscription.recover, actor=actor, at=at, reason=reason, save=changed, data=data

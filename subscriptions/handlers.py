@@ -1,18 +1,35 @@
 """What subscriptions do when billing's news arrives. Each handler may run twice and changes nothing the second time."""
 
+import uuid
+
 from billing import events
 from billing.models import Event
-from subscriptions import changes, lifecycle
+from subscriptions import changes, lifecycle, metering, renewals
 
 
 @events.on("invoice.paid")
 def activate_what_was_paid(event: Event) -> None:
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
+    renewals.extend(event.subject_id, actor="system", at=event.at)
+    look_at_the_meter(event)
+
+
+@events.on("refund.requested", "refund.failed", "refund.succeeded")
+def look_at_the_meter(event: Event) -> None:
+    """A wallet may have moved; the sweep reads the clock, so that nothing is charged for the time until then."""
+    if event.user_id is not None:
+        metering.ring(event.user_id, at=event.at)
 
 
 @events.on("invoice.voided")
 def abandon_what_was_not_paid(event: Event) -> None:
     lifecycle.abandon(event.subject_id, actor="system", at=event.at, reason=event.reason)
+    renewals.closed(event.subject_id, at=event.at)
+
+
+@events.on("payment.failed", "payment.cancelled")
+def think_of_the_next_try(event: Event) -> None:
+    renewals.tell(uuid.UUID(str(event.data["invoice"])), at=event.at)
 
 
 @events.on("invoice.paid")

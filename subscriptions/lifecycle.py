@@ -14,7 +14,7 @@ from accounts.models import User
 from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import offers
+from subscriptions import offers, terms
 from subscriptions.models import Period, Subscription
 
 
@@ -29,12 +29,16 @@ class Subscribed:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks for. `expected_total` is the figure that was shown; `return_url` may hold "{payment}"."""
+    """What somebody asks for. `expected_total` is the figure that was shown; `return_url` may hold "{payment}".
+
+    `auto_renew` is the consent to be charged for each next term, by the card that pays the first and is saved for that.
+    """
 
     plan: str | int
     acquirer: str = ""
     return_url: str = ""
     save_card: bool = False
+    auto_renew: bool = False
     expected_total: Money | None = None
     request_key: str | None = None
 
@@ -70,7 +74,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             at=at,
             acquirer=order.acquirer,
             return_url=order.return_url,
-            save_card=order.save_card,
+            save_card=order.save_card or order.auto_renew,
         )
     subscription.refresh_from_db()
     return Subscribed(subscription, invoice, payment)
@@ -118,7 +122,7 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
     """
     with transaction.atomic():
         period = _period_of(invoice_id)
-        if period is None or period.starts_at is not None:
+        if period is None or period.starts_at is not None or period.number > 1:
             return
         subscription = period.subscription
         begin = begins_at(running_out(subscription.user_id, at=at), at=at)
@@ -127,13 +131,14 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         period.save(update_fields=["starts_at", "ends_at"])
         subscription.anchor_at, subscription.valid_till = begin, period.ends_at
         subscription.access_until = period.ends_at + subscription.plan.grace
-        subscription.next_action_at = period.ends_at
+        terms.take_card(subscription, period)
+        terms.look_ahead(subscription)
         events.change(
             subscription,
             subscription.activate,
             actor=actor,
             at=at,
-            save=["anchor_at", "valid_till", "access_until", "next_action_at"],
+            save=["anchor_at", "valid_till", "access_until", "method", *terms.AHEAD],
             data={
                 "plan": subscription.plan.name,
                 "valid_till": subscription.valid_till,
@@ -153,11 +158,12 @@ def abandon(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> 
 
 
 def lock(subscription_id: uuid.UUID) -> Subscription:
-    """The subscription, locked until the end of the transaction. Raises NotFound."""
+    """The subscription, locked until the end of the transaction. Raises NotFound.
+
+    Without its plan: PostgreSQL finds no row where the plan of a joined one is changed while the lock is waited for.
+    """
     try:
-        return (
-            Subscription.objects.select_for_update(of=("self",)).select_related("plan", "price").get(pk=subscription_id)
-        )
+        return Subscription.objects.select_for_update().get(pk=subscription_id)
     except Subscription.DoesNotExist:
         raise NotFound("There is no such subscription.", "subscription_not_found") from None
 
@@ -193,19 +199,24 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
     user = User.objects.select_for_update(no_key=True).get(pk=user_id)  # two subscribes of one person take turns
     if not user.is_confirmed:
         raise Forbidden("Confirm your e-mail address first; we sent you a link.", "email_not_confirmed")
-    if order.request_key:
-        same = Subscription.objects.filter(user=user, request_key=order.request_key).first()
-        if same:
-            return _same(same, offer, order)
+    same = order.request_key and Subscription.objects.filter(user=user, request_key=order.request_key).first()
+    if same:
+        return _same(same, offer, order)
     live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
     if live and live.status == Subscription.Status.PENDING and _is_for(live, offer):
-        return live
+        return _agreed(live, order, at)
     if live and live.status == Subscription.Status.PAST_DUE:
         _make_way(live.pk, actor=actor, at=at)
     elif live:
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(live.pk))
     subscription = Subscription.objects.create(
-        user=user, plan=offer.plan, price=offer.price, request_key=order.request_key or None, created_at=at
+        user=user,
+        plan=offer.plan,
+        price=offer.price,
+        auto_renew=order.auto_renew,
+        renewal_consent_at=at if order.auto_renew else None,
+        request_key=order.request_key or None,
+        created_at=at,
     )
     invoice = invoices.issue(
         user_id=user.pk,
@@ -238,9 +249,22 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
 def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
     """In the days of grace the next term can be bought: the old subscription ends, its grace goes on as promised."""
     subscription = lock(past_due_id)
-    subscription.next_action_at = None
     reason = "A new term was chosen in the days of grace"
-    events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=["next_action_at"])
+    terms.close_waiting(subscription, actor=actor, at=at, reason=reason)
+    if subscription.status != Subscription.Status.PAST_DUE:  # its next term was paid in this very moment
+        raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(past_due_id))
+    subscription.auto_renew, subscription.next_action_at, subscription.next_charge_at = False, None, None
+    changed = ["auto_renew", "next_action_at", "next_charge_at"]
+    data = terms.told(subscription) | {"replaced": True}
+    events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=data)
+
+
+def _agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:
+    """A checkout that is opened again renews as its newest page says."""
+    if waiting.auto_renew != order.auto_renew:
+        waiting.auto_renew, waiting.renewal_consent_at = order.auto_renew, at if order.auto_renew else None
+        waiting.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
+    return waiting
 
 
 def _is_for(waiting: Subscription, offer: offers.Offer) -> bool:

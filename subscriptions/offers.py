@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.errors import NotFound
 from subscriptions import pricing
-from subscriptions.models import Plan, Price
+from subscriptions.models import Plan, Price, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,30 @@ def find(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
     raise NotFound("There is no such plan on sale.", "plan_not_found")
 
 
+def tariffs(*, at: datetime, currency: str = "RUB") -> list[Offer]:
+    """Every tariff by the hour on sale at `at`; the price is for an hour. One without a price is not offered."""
+    prices = _prices(at, currency)
+    plans = Plan.objects.filter(on_sale=True, hourly=True)
+    return [Offer(plan, prices[plan.pk], None) for plan in plans if plan.pk in prices]
+
+
+def tariff(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
+    """The tariff by the hour of a plan, by its code or id. Raises NotFound `plan_not_found`."""
+    for offer in tariffs(at=at, currency=currency):
+        if plan == offer.plan.code or str(plan) == str(offer.plan.pk):
+            return offer
+    raise NotFound("There is no such tariff on sale.", "plan_not_found")
+
+
+def renewal(subscription: Subscription, *, at: datetime) -> Offer:
+    """The offer of a running subscription's next term: the plan chosen for it, else its own at the price it keeps."""
+    if subscription.next_plan is not None and subscription.next_price is not None:
+        return Offer(subscription.next_plan, subscription.next_price, None)
+    return Offer(subscription.plan, subscription.price, None)
+
+
 def _plans() -> list[Plan]:
-    return list(Plan.objects.filter(on_sale=True))
+    return list(Plan.objects.filter(on_sale=True, hourly=False))
 
 
 def _prices(at: datetime, currency: str) -> dict[int, Price]:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from billing import events
 from billing.errors import Conflict, Forbidden
-from subscriptions import lifecycle
+from subscriptions import lifecycle, terms
 from subscriptions.calendar import anchor_before, days_after, whole_days
 from subscriptions.models import Subscription
 
@@ -73,16 +73,18 @@ def pause(
             raise Forbidden("This plan cannot be paused; write to us if you need to.", "not_pausable")
         if subscription.status == Subscription.Status.PAUSED:
             return subscription
+        preview(subscription, at=at)
+        terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was paused")
         seen = preview(subscription, at=at)
         subscription.paused_at = subscription.access_until = at
-        subscription.next_action_at = None
+        subscription.next_action_at = subscription.next_charge_at = subscription.remind_at = None
         events.change(
             subscription,
             subscription.pause,
             actor=actor,
             at=at,
             reason=reason,
-            save=["paused_at", "access_until", "next_action_at"],
+            save=["paused_at", "access_until", *terms.AHEAD],
             data={"plan": subscription.plan.name, "days_left": seen.days_left, "valid_till": seen.valid_till},
         )
     return subscription
@@ -104,21 +106,16 @@ def resume(
             _move(subscription, seen.days)
         subscription.valid_till = seen.valid_till
         subscription.access_until = seen.valid_till + subscription.plan.grace
-        subscription.next_action_at = seen.valid_till
         subscription.paused_at = None
+        terms.look_ahead(subscription)
         events.change(
             subscription,
             subscription.resume,
             actor=actor,
             at=at,
             reason=reason,
-            save=["paused_at", "valid_till", "access_until", "next_action_at", "anchor_at"],
-            data={
-                "plan": subscription.plan.name,
-                "days": seen.days,
-                "valid_till": seen.valid_till,
-                "grace_days": subscription.plan.grace_days,
-            },
+            save=["paused_at", "valid_till", "access_until", "anchor_at", *terms.AHEAD],
+            data=terms.told(subscription) | {"days": seen.days},
         )
     return subscription
 

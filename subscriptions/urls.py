@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from subscriptions.pages import account, cancel, payment, screen, shop
+from subscriptions.pages import account, cancel, payment, renewal, screen, shop, tariffs, wallet
 
 urlpatterns = [
     path("", shop.plans, name="home"),
@@ -14,7 +14,16 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/cancel/", cancel.cancel, name="cancel"),
     path("account/drop/", payment.drop, name="drop"),
+    path("account/renewal/on/", renewal.switch_on, name="renewal_on"),
+    path("account/renewal/off/", renewal.switch_off, name="renewal_off"),
+    path("account/renewal/pay/", renewal.pay, name="pay_next"),
     path("account/remove-card/", account.remove_card, name="remove_card"),
+    path("account/wallet/", wallet.wallet, name="wallet"),
+    path("account/wallet/top-up/", wallet.top_up, name="wallet_top_up"),
+    path("account/wallet/pay/", wallet.pay, name="wallet_pay"),
+    path("account/wallet/close/", wallet.close, name="wallet_close"),
+    path("account/tariff/start/", tariffs.start, name="tariff_start"),
+    path("account/tariff/change/", tariffs.change, name="tariff_change"),
     path("receipts/<uuid:invoice_id>/", account.receipt, name="receipt"),
     path("films/", screen.films, name="films"),
     path("films/<slug:slug>/", screen.film, name="film"),

@@ -33,6 +33,7 @@ def sandbox_at(bank: LocalBank, callback_url: str = "", **options: Any) -> dict[
 def _laptop(settings: Any) -> None:
     """No worker listens in tests: wake-ups go to memory, and the tests run the sweeps themselves."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    settings.CHARGES_AT_ONCE = 1  # a test's own transaction is seen by its own thread only
     cache.clear()  # what throttles counted in another test
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -11,8 +12,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import callbacks, checkouts, events, payments, refunds
+from billing.models import Event, PaymentMethod
 from notifications import mailings
-from subscriptions import endings
+from subscriptions import endings, hours, reminders, renewals
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -26,7 +28,10 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     refunds.poll_due,
     events.deliver_due,
     checkouts.close_due,
+    renewals.renew_due,
+    reminders.remind_due,
     endings.end_due,
+    hours.charge_due,
     mailings.send_due,
 )
 
@@ -51,6 +56,21 @@ def plan(code: str = "month", months: int = 1, kopecks: int = 29_900, currency: 
     made = Plan.objects.create(code=code, name=more.pop("name", code.capitalize()), months=months, **more)
     Price.objects.create(plan=made, amount=kopecks, currency=currency, starts_at=datetime(2020, 1, 1, tzinfo=UTC))
     return made
+
+
+def last_event(kind: str) -> Event:
+    """The newest event of a kind."""
+    return Event.objects.filter(kind=kind).latest("id")
+
+
+def removed(card: PaymentMethod, at: datetime) -> None:
+    """Its owner removes a saved card."""
+    payments.remove_card(card.pk, card.user_id, at=at)
+
+
+def voided(invoice_id: uuid.UUID, at: datetime) -> None:
+    """Staff void an invoice."""
+    checkouts.close(invoice_id, actor="staff", at=at, reason="a test")
 
 
 def run_until_idle(at: datetime) -> None:

@@ -2,24 +2,71 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from moneyed import Money
 
-from billing import ledger, money
+from billing import ledger, money, wallets
 from billing.admin import telling, timeline
+from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds
 from billing.admin.lists import ReadOnly, as_id, people
 from billing.models import Account, Transfer
 
 BOOKED = ("payment", "refund")  # what transfers' references begin with
 
 
+class CloseForm(ReasonForm):
+    expected_balance = forms.CharField(max_length=24, widget=forms.HiddenInput)
+
+    def clean_expected_balance(self) -> Money:
+        try:
+            return money.parse(self.cleaned_data["expected_balance"], self.row.currency)
+        except money.BadAmount:
+            raise forms.ValidationError("This is not the page that you were shown; look again.") from None
+
+
+class CloseWallet(Deed):
+    slug, label, permission = "close", "Give all of it back…", "billing.close_wallet"
+    form, danger, confirm = CloseForm, True, "Give it back to the cards"
+
+    def applies(self, row: Account) -> bool:
+        return row.kind == Account.Kind.WALLET and row.balance > 0
+
+    def shown(self, row: Account, at: datetime) -> dict[str, Any]:
+        return {"expected_balance": money.plain(ledger.held(row))}
+
+    def tells(self, row: Account, at: datetime) -> list[tuple[str, str]]:
+        return [
+            ("Customer", str(row.user)),
+            ("The wallet holds", money.spoken(ledger.held(row))),
+            ("What happens", "All of it goes back to the cards that filled the wallet, the newest top-up first. It "
+             "leaves the wallet at once; what a bank refuses comes back into it."),
+        ]  # fmt: skip
+
+    def do(self, row: Account, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
+        assert row.user_id is not None
+        made = wallets.close(
+            row.user_id,
+            row.currency,
+            actor=f"user:{staff.pk}",
+            at=at,
+            reason=data["reason"],
+            expected_balance=data["expected_balance"],
+            requested_by=staff.pk,
+        )
+        return Done(f"{money.spoken(data['expected_balance'])} goes back by {len(made)} refunds.")
+
+
 @admin.register(Account)
-class AccountAdmin(ReadOnly):
+class AccountAdmin(WithDeeds):
+    deeds = (CloseWallet(),)
     list_display = ("code", "kind", "currency", telling.link_column("user", "Customer"), "money_wallet")
     list_filter = ("kind",)
     list_select_related = ("user",)

@@ -73,6 +73,42 @@ INVOICE_JSON: dict[str, Any] = {
     "expires_at": "2026-11-20T18:02:11Z",
     "paid_at": None,
 }
+WALLET_JSON: dict[str, Any] = {
+    "balance": "500.00",
+    "currency": "RUB",
+    "wallets": [{"balance": "500.00", "currency": "RUB"}],
+}
+LINE_JSON: dict[str, Any] = {
+    "id": 4711,
+    "at": "2026-11-20T17:03:40Z",
+    "amount": "500.00",
+    "currency": "RUB",
+    "balance": "500.00",
+    "description": "Payment of invoice 1008",
+    "reference": f"payment:{PAYMENT}",
+}
+TOP_UP_JSON: dict[str, Any] = {
+    "invoice": INVOICE,
+    "payment": PAYMENT,
+    "confirmation_url": "https://bank.example/pay/pay_7Kd2",
+}
+ORDERED_JSON: dict[str, Any] = {
+    "redirect_url": "https://bank.example/pay/pay_7Kd2",
+    "invoice_guid": INVOICE,
+    "payment": PAYMENT,
+}
+ORDER_JSON: dict[str, Any] = {
+    "invoice_guid": INVOICE,
+    "user_guid": "3f2a1b0c-5d4e-4f6a-8b7c-9d0e1f2a3b44",
+    "number": 1009,
+    "status": "paid",
+    "product": {"id": 7, "code": "popcorn", "name": "Popcorn", "count": 2},
+    "price": {"amount": "298.00", "currency": "RUB"},
+    "from": "2026-11-20T17:03:40Z",
+    "to": None,
+    "refunded": "0.00",
+    "created_at": "2026-11-20T17:02:11Z",
+}
 
 
 def page(*rows: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from billing.audit import Check
 audit.reads("billing_account", "billing_transfer")
 audit.explains("SELECT 'payment:' || id AS reference FROM billing_payment WHERE status = 'succeeded'")
 audit.explains("SELECT 'refund:' || id FROM billing_refund WHERE status = 'succeeded'")
+audit.explains("SELECT 'hold:' || id || step FROM billing_refund, (VALUES (''), (':again')) steps (step)")
+audit.explains("SELECT 'release:' || id FROM billing_refund")
 audit.explains(
     "SELECT 'case:' || id || step FROM billing_case, (VALUES (''), (':back'), (':loss'), (':won')) steps (step)"
 )
@@ -25,11 +27,12 @@ WALLETS = """
 CASH = """
     WITH expected AS (
         SELECT 'cash:' || acquirer || ':' || currency AS code, sum(minor) AS minor
-          FROM (SELECT acquirer, currency, captured AS minor FROM billing_payment WHERE status = 'succeeded'
+          FROM (SELECT acquirer, currency, captured AS minor FROM billing_payment
+                 WHERE status = 'succeeded' AND acquirer <> 'wallet'
                 UNION ALL
                 SELECT payment.acquirer, refund.currency, -refund.amount
                   FROM billing_refund refund JOIN billing_payment payment ON payment.id = refund.payment_id
-                 WHERE refund.status = 'succeeded') moved
+                 WHERE refund.status = 'succeeded' AND payment.acquirer <> 'wallet') moved
          GROUP BY code),
     booked AS (
         SELECT account.code, sum(minor) AS minor
@@ -52,7 +55,8 @@ PAYMENTS = """
       LEFT JOIN billing_account credit ON credit.id = transfer.credit_id
      WHERE payment.status = 'succeeded'
        AND (transfer.id IS NULL OR transfer.amount <> payment.captured OR transfer.currency <> payment.currency
-            OR debit.code <> 'cash:' || payment.acquirer || ':' || payment.currency
+            OR debit.code <> CASE payment.acquirer WHEN 'wallet' THEN 'wallet:' || payment.user_id
+                                  ELSE 'cash:' || payment.acquirer END || ':' || payment.currency
             OR CASE WHEN payment.surplus THEN credit.code <> 'suspense:' || payment.currency
                     ELSE transfer.credit_id <> invoice.account_id END)"""
 
@@ -67,10 +71,10 @@ REFUNDS = """
       LEFT JOIN billing_account credit ON credit.id = transfer.credit_id
      WHERE refund.status = 'succeeded'
        AND (transfer.id IS NULL OR transfer.amount <> refund.amount OR transfer.currency <> refund.currency
-            OR credit.code <> 'cash:' || payment.acquirer || ':' || refund.currency
-            OR debit.code <> CASE WHEN payment.surplus THEN 'suspense:' || refund.currency
-                                  WHEN account.kind = 'revenue' THEN 'refunds:' || refund.currency
-                                  ELSE account.code END)"""
+            OR credit.code <> CASE payment.acquirer WHEN 'wallet' THEN 'wallet:' || payment.user_id
+                                   ELSE 'cash:' || payment.acquirer END || ':' || refund.currency
+            OR debit.code <> CASE WHEN payment.surplus OR account.kind = 'wallet' THEN 'suspense:'
+                                  ELSE 'refunds:' END || refund.currency)"""
 
 SOUND = """
     SELECT transfer.reference, transfer.amount, transfer.currency, debit.code AS debit, credit.code AS credit

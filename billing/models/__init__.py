@@ -5,6 +5,7 @@ from billing.models.invoice import Invoice, InvoiceLine
 from billing.models.ledger import Account, Transfer
 from billing.models.payment import Payment
 from billing.models.payment_method import PaymentMethod
+from billing.models.product import Product
 from billing.models.reconciliation import Case
 from billing.models.refund import Refund
 
@@ -19,6 +20,7 @@ __all__ = [
     "InvoiceLine",
     "Payment",
     "PaymentMethod",
+    "Product",
     "Refund",
     "RequestKey",
     "Transfer",

@@ -53,10 +53,12 @@ class Invoice(StatefulModel):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Unpaid by then, it is voided.")
     next_sweep_at = models.DateTimeField(null=True, blank=True, editable=False)
     paid_at = models.DateTimeField(null=True, blank=True)
+    request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["id", "currency"], name="invoice_currency"),  # what payments point to
+            models.UniqueConstraint(fields=["user", "request_key"], name="invoice_request_key"),
             models.CheckConstraint(condition=Q(total__gte=0), name="invoice_total_not_negative"),
             models.CheckConstraint(
                 condition=Q(status="paid", paid_at__isnull=False) | (~Q(status="paid") & Q(paid_at__isnull=True)),

@@ -56,7 +56,11 @@ class Payment(StatefulModel):
     acquirer = models.CharField(max_length=32)
     acquirer_payment_id = models.CharField(max_length=255, blank=True)
     method = models.ForeignKey(
-        PaymentMethod, null=True, blank=True, on_delete=models.PROTECT, help_text="The saved card that is charged."
+        PaymentMethod,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        help_text="The saved card that is charged, or was saved by it.",
     )
     save_card = models.BooleanField(default=False)
     card = models.CharField(max_length=60, blank=True, help_text="Brand and mask, for people.")
@@ -77,6 +81,7 @@ class Payment(StatefulModel):
             ("check_payment", "Can ask the bank about payments and refunds"),
             ("capture_payment", "Can take money that is held"),
             ("void_invoice", "Can void invoices"),
+            ("close_wallet", "Can give what a wallet holds back to its cards"),
             ("resolve_case", "Can settle differences with acquirers, and what was parked"),
             ("retry_parked", "Can take up again what was parked"),
         )

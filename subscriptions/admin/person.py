@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from accounts.admin import UserAdmin
 from accounts.models import User
+from billing import money, wallets
 from billing.admin import telling, timeline
 from billing.models import Event, Invoice, Payment, PaymentMethod, Refund
 from subscriptions.admin.subscriptions import Cancel
@@ -26,6 +27,7 @@ def panel(request: HttpRequest, user: User) -> SafeString:
     """Subscriptions, cards, payments, refunds, invoices and events of a person, the latest of each."""
     parts = {
         "subscriptions": ("subscriptions.view_subscription", _subscriptions),
+        "wallets": ("billing.view_account", _wallets),
         "cards": ("billing.view_paymentmethod", _cards),
         "payments": ("billing.view_payment", _payments),
         "refunds": ("billing.view_refund", _refunds),
@@ -67,6 +69,14 @@ def _subscriptions(user: User) -> list[dict[str, Any]]:
 
 def _cards(user: User) -> list[PaymentMethod]:
     return list(user.payment_methods.defer("token", "token_digest").order_by("-created_at")[:LATEST])
+
+
+def _wallets(user: User) -> list[dict[str, Any]]:
+    return [
+        {"row": row, "url": telling.address(row), "held": money.from_minor(row.balance, row.currency),
+         "lines": wallets.statement(row, count=LATEST)}
+        for row in user.wallets.order_by("currency")
+    ]  # fmt: skip
 
 
 def _payments(user: User) -> list[dict[str, Any]]:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 else:
     StockForm, StockAdmin = forms.ModelForm, admin.ModelAdmin
 
-SOLD = ("code", "months", "time_zone")  # what people have bought already is not changed under them
+SOLD = ("code", "hourly", "months", "time_zone")  # what people have bought already is not changed under them
 
 
 class PriceForm(StockForm):
     """A new price, typed as people write sums."""
 
-    sum = forms.CharField(label="Price of the whole term", max_length=24, help_text="Such as 2699.00")
+    sum = forms.CharField(label="Price of the whole term, or of an hour", max_length=24, help_text="Such as 2699.00")
 
     class Meta:
         model = Price
@@ -96,9 +96,12 @@ class PlanAdmin(StockAdmin):
     ordering = ("position", "months", "code")
     inlines = (StandingPrices, NewPrices)
     fieldsets = (
-        (None, {"fields": ("name", "code", "description", "months", "on_sale", "position")}),
+        (None, {"fields": ("name", "code", "description", "hourly", "months", "on_sale", "position")}),
         ("Rules", {
-            "fields": ("refund_policy", "grace_days", "trial_days", "customers_may_pause", "roles", "time_zone"),
+            "fields": (
+                "refund_policy", "grace_days", "renewal_lead_hours", "reminder_days",
+                "trial_days", "customers_may_pause", "roles", "time_zone",
+            ),
             "description": "They count at once for everybody who has this plan, also for those who bought it before.",
         }),
     )  # fmt: skip

@@ -17,10 +17,15 @@ from billing.admin import telling
 from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds
 from billing.admin.lists import ReadOnlyInline, as_id, as_number, people
 from billing.models import Invoice, Refund
-from subscriptions import cancellation
+from subscriptions import agreements, cancellation, terms
 from subscriptions.models import Period, Subscription
 
-CANCELLABLE = (Subscription.Status.PENDING, Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+CANCELLABLE = (
+    Subscription.Status.PENDING,
+    Subscription.Status.ACTIVE,
+    Subscription.Status.PAST_DUE,
+    Subscription.Status.SUSPENDED,
+)
 
 
 class CancelForm(ReasonForm):
@@ -47,7 +52,7 @@ class Cancel(Deed):
         return row.status in CANCELLABLE
 
     def shown(self, row: Subscription, at: datetime) -> dict[str, Any]:
-        if row.status not in (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE):
+        if row.status not in CANCELLABLE or row.status == Subscription.Status.PENDING:
             return {}
         return {"expected_refund": money.plain(cancellation.preview(row, at=at).refund)}
 
@@ -80,12 +85,42 @@ class Cancel(Deed):
         )
         until = done.subscription.access_until
         access = f" Access goes on to {telling.moment(until)}." if until and until > at else " Access has ended."
-        if done.refund is None:
+        if not done.refunds:
             return Done(f"Cancelled, and nothing comes back.{access}")
-        sum_ = money.spoken(done.refund.money)
-        if done.refund.status == Refund.Status.FAILED:
-            return Done(f"Cancelled.{access} The refund of {sum_} failed: {done.refund.parked}", messages.ERROR)
-        return Done(f"Cancelled.{access} Refund of {sum_}: {done.refund.get_status_display().lower()}.")
+        told = f"Cancelled.{access}"
+        for refund in done.refunds:
+            if refund.status == Refund.Status.FAILED:
+                told += f" The refund of {money.spoken(refund.money)} failed: {refund.parked}"
+            else:
+                told += f" Refund of {money.spoken(refund.money)}: {refund.get_status_display().lower()}."
+        failed = any(refund.status == Refund.Status.FAILED for refund in done.refunds)
+        return Done(told, messages.ERROR) if failed else Done(told)
+
+
+class SwitchOff(Deed):
+    slug, label, permission = "renewal-off", "Switch renewal off…", "subscriptions.cancel_subscription"
+    form, confirm = ReasonForm, "Switch renewal off"
+
+    def applies(self, row: Subscription) -> bool:
+        return row.auto_renew and row.status in terms.RUNNING
+
+    def tells(self, row: Subscription, at: datetime) -> list[tuple[str, str]]:
+        seen = agreements.next_charge(row, at=at)
+        charge = f"{money.spoken(seen.amount)} by {seen.card}, {telling.moment(seen.at)}" if seen else "none"
+        what = (
+            "Nothing is charged any more. A charge under way is closed at the bank, and money that it takes all the "
+            "same goes back. What is paid goes on to its end; the customer can agree again in the account."
+        )
+        return [
+            ("Customer", row.user.email),
+            ("Subscription", str(row)),
+            ("Next charge", charge),
+            ("What happens", what),
+        ]
+
+    def do(self, row: Subscription, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
+        agreements.switch_off(row.pk, actor=f"user:{staff.pk}", at=at, reason=data["reason"])
+        return Done("Renewal is off; nothing more will be charged.")
 
 
 class PeriodsInline(ReadOnlyInline):
@@ -115,7 +150,7 @@ class PeriodsInline(ReadOnlyInline):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(WithDeeds):
-    deeds = (Cancel(),)
+    deeds = (Cancel(), SwitchOff())
     list_display = (
         telling.moment_column("created_at", "Begun"),
         telling.link_column("user", "Customer"),
@@ -133,12 +168,17 @@ class SubscriptionAdmin(WithDeeds):
     fieldsets = (
         (None, {"fields": (
             telling.state_column(), telling.link_column("user", "Customer"), telling.link_column("plan", "Plan"),
-            telling.money_column("price.money", "Price"), "access", telling.yes("auto_renew", "Renews by itself"), "id",
+            telling.money_column("price.money", "Price"), "access", "id",
         )}),
         ("Times", {"fields": (
             telling.moment_column("anchor_at", "Term began"), telling.moment_column("valid_till", "Paid till"),
             telling.moment_column("access_until", "Access until (with grace)"),
             telling.moment_column("created_at", "Ordered"), telling.moment_column("next_action_at", "Looked at again"),
+        )}),
+        ("Renewal", {"fields": (
+            telling.yes("auto_renew", "Renews by itself"), telling.moment_column("renewal_consent_at", "Consent given"),
+            "method", telling.moment_column("next_charge_at", "Next charge or try"),
+            telling.moment_column("remind_at", "Reminder"),
         )}),
         ("Cancelled", {"fields": (telling.moment_column("cancelled_at", "When"), "cancel_reason")}),
     )  # fmt: skip

@@ -45,14 +45,27 @@ SUBSCRIPTION_JSON: dict[str, Any] = {
     "cancelled_at": None,
     "created_at": "2026-11-20T17:02:11Z",
 }
+NEXT_CHARGE_JSON: dict[str, Any] = {
+    "at": "2027-11-20T17:03:40Z",
+    "amount": "2699.00",
+    "currency": "RUB",
+    "card": "Visa •••• 4242, 12/2030",
+}
+RENEWAL_JSON: dict[str, Any] = {
+    "id": SUBSCRIPTION,
+    "status": "active",
+    "auto_renew": True,
+    "next_charge": NEXT_CHARGE_JSON,
+}
 DETAIL_JSON: dict[str, Any] = SUBSCRIPTION_JSON | {
+    "next_charge": None,
     "cancellation": {
         "refund": "2474.08",
         "currency": "RUB",
         "access_until": "2026-12-20T17:03:40Z",
         "explanation": "11 of 12 months have not begun. 2\u00a0699.00\u00a0₽ split over the months gives "
         "2\u00a0474.08\u00a0₽ for them; access goes on to the end of the month in progress.",
-    }
+    },
 }
 SUBSCRIBED_JSON: dict[str, Any] = {
     "id": SUBSCRIPTION,
@@ -66,9 +79,24 @@ UNSUBSCRIBED_JSON: dict[str, Any] = {
     "status": "cancelled",
     "access_until": "2026-12-20T17:03:40Z",
     "refund": {"id": REFUND, "amount": "2474.08", "currency": "RUB", "status": "succeeded"},
+    "refunds": [{"id": REFUND, "amount": "2474.08", "currency": "RUB", "status": "succeeded"}],
     "explanation": DETAIL_JSON["cancellation"]["explanation"],
 }
 ACCESS_JSON: dict[str, Any] = {
     "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
     "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
+}
+TARIFFS_JSON: dict[str, Any] = {
+    "results": [
+        {
+            "id": 9,
+            "code": "hourly",
+            "name": "By the hour",
+            "description": "",
+            "rate": {"amount": "10.00", "currency": "RUB"},
+            "roles": ["cinema"],
+        }
+    ],
+    "next": None,
+    "previous": None,
 }

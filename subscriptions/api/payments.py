@@ -18,7 +18,7 @@ from billing.api.idempotency import idempotent
 from billing.api.paging import NewestFirst
 from billing.api.schema import PAGING, in_path, page_of, says
 from billing.models import Invoice, Payment
-from subscriptions import lifecycle
+from subscriptions import agreements, lifecycle, terms
 from subscriptions.api.subscriptions import HowToPay, how_to_pay, visible
 from subscriptions.models import Period
 
@@ -84,12 +84,13 @@ class Pay(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Begin to pay one's own waiting subscription or open invoice, or go on with the payment that waits."""
+        """Begin to pay one's own waiting subscription, its next term or an open invoice; go on with what waits."""
         body, now, actor = read(PayInput, request.data), timezone.now(), people.actor(request)
         if "subscription" in body:
             subscription = visible(request, body["subscription"], staff_too=False)
             order = lifecycle.Order(plan=subscription.plan_id, **how_to_pay(body))
-            payment = lifecycle.pay_again(subscription.pk, order, actor=actor, at=now)
+            begin = agreements.pay if subscription.status in terms.RUNNING else lifecycle.pay_again
+            payment = begin(subscription.pk, order, actor=actor, at=now)
         else:
             invoice = people.visible(request, Invoice.objects.filter(pk=body["invoice"]), noun=Invoice.noun)
             payment = payments.start(invoice.pk, actor=actor, at=now, **how_to_pay(body))

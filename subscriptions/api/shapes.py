@@ -98,7 +98,24 @@ class CancellationSerializer(serializers.Serializer[Any]):
     explanation = serializers.CharField()
 
 
+class NextChargeSerializer(serializers.Serializer[Any]):
+    """What will be charged by itself."""
+
+    at = Moment()
+    amount = MoneyText()
+    currency = serializers.CharField(source="amount.currency.code")
+    card = serializers.CharField(help_text="Brand, mask and expiry.")
+
+
+class RenewalSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    status = state(Subscription.Status)
+    auto_renew = serializers.BooleanField()
+    next_charge = NextChargeSerializer(allow_null=True, help_text="null where nothing will be charged by itself.")
+
+
 class DetailSerializer(SubscriptionSerializer):
+    next_charge = NextChargeSerializer(allow_null=True, help_text="null where nothing will be charged by itself.")
     cancellation = CancellationSerializer(allow_null=True, help_text="null where there is nothing to cancel.")
 
 
@@ -125,7 +142,8 @@ class UnsubscribedSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="subscription.pk")
     status = state(Subscription.Status, source="subscription.status")
     access_until = Moment(source="subscription.access_until", allow_null=True)
-    refund = ReturnedSerializer(allow_null=True)
+    refund = ReturnedSerializer(allow_null=True, help_text="The first of `refunds`.")
+    refunds = ReturnedSerializer(many=True, help_text="More than one where a later term was paid already.")
     explanation = serializers.CharField(help_text="How the sum was found, in words.")
 
 

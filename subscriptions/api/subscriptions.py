@@ -19,8 +19,8 @@ from billing.api.idempotency import idempotent, key_of
 from billing.api.paging import NewestFirst
 from billing.api.schema import PAGING, in_path, page_of, says
 from billing.errors import Conflict
-from billing.models import Event
-from subscriptions import cancellation, lifecycle, offers
+from billing.models import Event, PaymentMethod
+from subscriptions import agreements, cancellation, lifecycle, offers
 from subscriptions.api import examples, shapes
 from subscriptions.api.plans import PlanRef, PromoCode
 from subscriptions.models import Subscription
@@ -40,12 +40,20 @@ class HowToPay(Input):
 class SubscribeInput(HowToPay):
     plan = PlanRef()
     promo_code = PromoCode(required=False, allow_blank=True, allow_null=True, max_length=40)
+    auto_renew = Flag(
+        required=False, help_text="The consent to charge the card that pays for each next term; it is saved for that."
+    )
     expected_total = Amount(required=False, help_text="The figure that was shown; 409 `stale_total` when it changed.")
 
 
 class UnsubscribeInput(Input):
     subscription = Id()
     expected_refund = Amount(required=False, help_text="The figure that was shown; 409 `stale_refund` when it changed.")
+
+
+class RenewalInput(Input):
+    subscription = Id()
+    auto_renew = Flag(help_text="false: nothing is charged any more. true: the consent to charge a saved card.")
 
 
 class Subscriptions(APIView):
@@ -82,7 +90,14 @@ class SubscriptionDetail(APIView):
         except Conflict:
             preview = None
         shown = shapes.SubscriptionSerializer(subscription).data
-        return Response(shown | {"cancellation": preview and shapes.CancellationSerializer(preview).data})
+        charge = agreements.next_charge(subscription, at=timezone.now())
+        return Response(
+            shown
+            | {
+                "cancellation": preview and shapes.CancellationSerializer(preview).data,
+                "next_charge": charge and shapes.NextChargeSerializer(charge).data,
+            }
+        )
 
 
 class Subscribe(APIView):
@@ -106,7 +121,11 @@ class Subscribe(APIView):
             currency = offers.find(body["plan"], at=now).price.currency
             expected = money.parse(body["expected_total"], currency)
         order = lifecycle.Order(
-            plan=body["plan"], expected_total=expected, request_key=key_of(request), **how_to_pay(body)
+            plan=body["plan"],
+            auto_renew=body.get("auto_renew", False),
+            expected_total=expected,
+            request_key=key_of(request),
+            **how_to_pay(body),
         )
         subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
         return Response(shapes.SubscribedSerializer(subscribed).data, status=201)
@@ -140,8 +159,42 @@ class Unsubscribe(APIView):
             requested_by=people.caller(request).pk,
             request_key=key_of(request),
         )
-        shown = {"subscription": done.subscription, "refund": done.refund, "explanation": _explained(subscription.pk)}
+        shown = {
+            "subscription": done.subscription,
+            "refund": done.refund,
+            "refunds": done.refunds,
+            "explanation": _explained(subscription.pk),
+        }
         return Response(shapes.UnsubscribedSerializer(shown).data)
+
+
+class Renewal(APIView):
+    @says(
+        "renewal",
+        TAG,
+        shapes.RenewalSerializer,
+        request=RenewalInput,
+        sends={"subscription": SUBSCRIPTION, "auto_renew": True},
+        gets=examples.RENEWAL_JSON,
+        refusals=(400, 404),
+        keyed=True,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Agree that each next term is charged to the card saved last, or end that at once."""
+        body, now, actor = read(RenewalInput, request.data), timezone.now(), people.actor(request)
+        found = visible(request, body["subscription"], staff_too=False)
+        if body["auto_renew"]:
+            cards = PaymentMethod.objects.filter(user=found.user_id, removed_at=None).order_by("-created_at")
+            card = cards.first()
+            if card is None:
+                raise Conflict("There is no saved card; pay a term with save_card first.", "no_card")
+            done = agreements.agree(found.pk, method_id=card.pk, actor=actor, at=now)
+        else:
+            done = agreements.switch_off(found.pk, actor=actor, at=now)
+        charge = agreements.next_charge(done, at=now)
+        shown = {"id": done.pk, "status": done.status, "auto_renew": done.auto_renew, "next_charge": charge}
+        return Response(shapes.RenewalSerializer(shown).data)
 
 
 def visible(request: Request, subscription_id: uuid.UUID, *, staff_too: bool = True) -> Subscription:

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.slashes import both
 from billing.api.fields import UUID_PATH
-from subscriptions.api import access, payments, plans, subscriptions
+from subscriptions.api import access, payments, plans, subscriptions, tariffs
 
 
 @extend_schema(exclude=True)
@@ -31,10 +31,14 @@ urlpatterns = [
     both("subscriptions", subscriptions.Subscriptions.as_view(), "api-subscriptions"),
     both("subscriptions/subscribe", subscriptions.Subscribe.as_view(), "api-subscribe"),
     both("subscriptions/unsubscribe", subscriptions.Unsubscribe.as_view(), "api-unsubscribe"),
+    both("subscriptions/renewal", subscriptions.Renewal.as_view(), "api-renewal"),
     both("subscriptions/quote", plans.Quote.as_view(), "api-quote"),
     both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
     both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),
     both("subscriptions/plans/(?P<plan>[A-Za-z0-9_-]+)", plans.PlanDetail.as_view(), "api-plan"),
+    both("subscriptions/tariffs", tariffs.Tariffs.as_view(), "api-tariffs"),
+    both("subscriptions/tariffs/start", tariffs.Start.as_view(), "api-tariff-start"),
+    both("subscriptions/tariffs/change", tariffs.Change.as_view(), "api-tariff-change"),
     both(f"subscriptions/{SUBSCRIPTION}", subscriptions.SubscriptionDetail.as_view(), "api-subscription"),
     both(
         f"subscriptions/{SUBSCRIPTION}/payments", payments.SubscriptionPayments.as_view(), "api-subscription-payments"

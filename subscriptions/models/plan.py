@@ -37,12 +37,21 @@ class Plan(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     description = models.TextField(blank=True)
-    months = models.PositiveSmallIntegerField(help_text="Length of the term.")
+    hourly = models.BooleanField(
+        default=False, help_text="Paid from the wallet for the time that it runs; its price is for an hour."
+    )
+    months = models.PositiveSmallIntegerField(help_text="Length of the term; 0 by the hour.")
     roles = ArrayField(models.SlugField(max_length=40), default=cinema, help_text="Roles owed while it is paid.")
     refund_policy = models.CharField(max_length=16, choices=RefundPolicy, default=RefundPolicy.UNUSED_MONTHS)
     grace_days = models.PositiveSmallIntegerField(default=2, help_text="Access goes on so long after an unpaid end.")
     trial_days = models.PositiveSmallIntegerField(default=0, help_text="Days to try it for nothing; 0: no trial.")
     customers_may_pause = models.BooleanField(default=False, help_text="Off: only staff pause it.")
+    renewal_lead_hours = models.PositiveSmallIntegerField(
+        default=0, help_text="So long before the end the next term is charged."
+    )
+    reminder_days = models.PositiveSmallIntegerField(
+        default=3, help_text="So long before the end the customer is reminded; 0: never."
+    )
     time_zone = models.CharField(max_length=40, default="Europe/Moscow", validators=[existing_time_zone])
     on_sale = models.BooleanField(default=True, help_text="Off: those who have it keep it, nobody new gets it.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order on the page.")
@@ -51,9 +60,15 @@ class Plan(models.Model):
     class Meta:
         ordering = ("position", "months", "code")
         constraints = (
-            models.CheckConstraint(condition=Q(months__gte=1, months__lte=120), name="plan_months_sane"),
+            models.CheckConstraint(
+                condition=Q(hourly=False, months__gte=1, months__lte=120) | Q(hourly=True, months=0),
+                name="plan_months_sane",
+                violation_error_message="A plan has a term of 1 to 120 months, or is by the hour and has 0.",
+            ),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
             models.CheckConstraint(condition=Q(trial_days__lte=366), name="plan_trial_sane"),
+            models.CheckConstraint(condition=Q(renewal_lead_hours__lte=15 * 24), name="plan_renewal_lead_sane"),
+            models.CheckConstraint(condition=Q(reminder_days__lte=60), name="plan_reminder_sane"),
         )
 
     def __str__(self) -> str:
@@ -66,6 +81,14 @@ class Plan(models.Model):
     @property
     def grace(self) -> timedelta:
         return timedelta(days=self.grace_days)
+
+    @property
+    def renewal_lead(self) -> timedelta:
+        return timedelta(hours=self.renewal_lead_hours)
+
+    @property
+    def reminder(self) -> timedelta:
+        return timedelta(days=self.reminder_days)
 
 
 class Price(models.Model):

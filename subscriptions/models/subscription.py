@@ -13,7 +13,7 @@ from django_fsm import FSMField, transition
 from moneyed import Money
 
 from billing import money
-from billing.models import Invoice, Transfer
+from billing.models import Invoice, PaymentMethod, Transfer
 from billing.models.state import StatefulModel
 from subscriptions.calendar import anniversary, days_after
 from subscriptions.models.plan import Plan, Price
@@ -47,12 +47,26 @@ class Subscription(StatefulModel):
     )
     next_price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     auto_renew = models.BooleanField(default=False)
+    renewal_consent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the customer agreed to be charged each term."
+    )
+    method = models.ForeignKey(
+        PaymentMethod, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="The saved card that renewals are charged to.",
+    )  # fmt: skip
     anchor_at = models.DateTimeField(null=True, blank=True, help_text="Months are counted from here.")
     valid_till = models.DateTimeField(null=True, blank=True, help_text="End of what is paid.")
     access_until = models.DateTimeField(null=True, blank=True, help_text="End of access: valid till, and any grace.")
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
     trial = models.BooleanField(default=False, help_text="Begun as a trial: one for each customer, ever.")
     paused_at = models.DateTimeField(null=True, blank=True)
+    next_charge_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the next term is charged, or tried again."
+    )
+    remind_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the customer is reminded.")
+    reminded_till = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The end that the customer was reminded of last."
+    )
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
     cancel_key = models.CharField(max_length=120, blank=True, editable=False, help_text="Of the request that cancels.")
@@ -88,6 +102,14 @@ class Subscription(StatefulModel):
                 | (~Q(status="paused") & Q(paused_at__isnull=True)),
                 name="subscription_paused_when_paused",
             ),
+            models.CheckConstraint(
+                condition=Q(auto_renew=False) | Q(renewal_consent_at__isnull=False),
+                name="subscription_renews_with_consent",
+            ),
+            models.CheckConstraint(
+                condition=Q(next_charge_at__isnull=True) | Q(auto_renew=True, method__isnull=False),
+                name="subscription_charged_while_it_renews",
+            ),
         )
         indexes = (
             # The access check reads nothing but this.
@@ -98,6 +120,10 @@ class Subscription(StatefulModel):
                 name="subscription_access",
             ),
             models.Index(fields=["next_action_at"], condition=Q(next_action_at__isnull=False), name="subscription_due"),
+            models.Index(
+                fields=["next_charge_at"], condition=Q(next_charge_at__isnull=False), name="subscription_charge_due"
+            ),
+            models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="subscription_remind_due"),
             models.Index(fields=["-created_at", "id"], name="subscription_recent"),
         )
 
@@ -131,7 +157,7 @@ class Subscription(StatefulModel):
     @transition(status, source=Status.ACTIVE, target=Status.SUSPENDED)
     def suspend(self) -> None: ...
 
-    @transition(status, source=[Status.ACTIVE, Status.PAST_DUE], target=Status.CANCELLED)
+    @transition(status, source=[Status.ACTIVE, Status.PAST_DUE, Status.SUSPENDED], target=Status.CANCELLED)
     def cancel(self) -> None: ...
 
     @transition(status, source=Status.PAST_DUE, target=Status.EXPIRED)
@@ -154,7 +180,8 @@ class _During(Func):
 class Period(models.Model):
     """One span of a subscription that was billed: the joint between promise and money.
 
-    The first period begins when its invoice is paid, so until then it has no times.
+    It has no times until its invoice is paid: then the first begins, and each other where the one before ends.
+    `plan` and `price` are those that a renewal was billed at.
     """
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
@@ -169,11 +196,14 @@ class Period(models.Model):
         default=Plan.RefundPolicy.UNUSED_MONTHS,
         help_text="The plan's rule when it was bought; a change of the plan's changes nothing here.",
     )
+    plan = models.ForeignKey(Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     counts_from = models.DateTimeField(
         null=True, blank=True, help_text="What its months are counted from, where that is not its start."
     )
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up unpaid.")
     invoice = models.OneToOneField(
         Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="period", help_text="What billed it."
     )
@@ -187,6 +217,14 @@ class Period(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["subscription", "number"], name="period_number"),
             models.UniqueConstraint(fields=["subscription", "starts_at"], name="period_start"),
+            models.UniqueConstraint(
+                fields=["subscription"],
+                condition=Q(starts_at__isnull=True, closed_at__isnull=True),
+                name="period_one_waits",
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | Q(starts_at__isnull=True), name="period_closed_never_begins"
+            ),
             models.CheckConstraint(
                 condition=Q(starts_at__isnull=True, ends_at__isnull=True)
                 | Q(starts_at__isnull=False, ends_at__isnull=False, ends_at__gt=F("starts_at")),

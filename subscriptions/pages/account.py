@@ -17,10 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from billing import payments
+from billing import ledger, payments
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
-from subscriptions import lifecycle
+from subscriptions import agreements, lifecycle, offers
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -83,7 +83,11 @@ def account(request: Request) -> HttpResponse:
         "ending": lifecycle.running_out(user.pk, at=now),
         "past": _past(user, now),
         "waiting": waiting,
+        "next_charge": agreements.next_charge(live, at=now) if live else None,
+        "next_price": offers.renewal(live, at=now).quote.total if live else None,
+        "may_pay": live is not None and agreements.may_pay(live, at=now),
         "bank_page": bank_page(waiting) if waiting else "",
+        "wallet": ledger.held(ledger.wallet(user.pk, "RUB")),
         "cards": PaymentMethod.objects.filter(user=user, removed_at=None).order_by("-created_at"),
         "paid": _payments(rows[:SHOWN]),
         "more": len(rows) > SHOWN,

@@ -45,7 +45,7 @@ def cancel(request: Request) -> HttpResponse:
         )
     except Refused as error:
         return _refused(request, subscription, error, now)
-    _tell(request, done.refund)
+    _tell(request, list(done.refunds))
     return redirect("account")
 
 
@@ -71,24 +71,24 @@ def _refused(request: Request, subscription: Subscription, error: Refused, now: 
         return _page(request, subscription, now, status=409)
     subscription = Subscription.objects.select_related("plan", "price").get(pk=subscription.pk)
     if subscription.cancelled_at:  # a double click: the second answer is the one that the browser shows
-        _tell(request, Refund.objects.filter(request_key=f"cancel:{subscription.pk}").first())
+        _tell(request, cancellation.refunds_of(subscription))
     else:
         messages.info(request, error.detail)
     return redirect("account")
 
 
-def _tell(request: Request, refund: Refund | None) -> None:
-    if refund is None:
-        text = "Your subscription is cancelled."
-    elif refund.status == Refund.Status.SUCCEEDED:
-        text = f"Your subscription is cancelled. {money.spoken(refund.money)} was given back."
-    elif refund.status == Refund.Status.FAILED:
-        text = (
-            f"Your subscription is cancelled. The bank did not take the refund of {money.spoken(refund.money)} by "
-            "itself, so a person here sees to it; it is not lost."
-        )
-    else:
-        text = f"Your subscription is cancelled. {money.spoken(refund.money)} is on its way back."
+def _tell(request: Request, refunds: list[Refund]) -> None:
+    text = "Your subscription is cancelled."
+    for refund in refunds:
+        if refund.status == Refund.Status.SUCCEEDED:
+            text += f" {money.spoken(refund.money)} was given back."
+        elif refund.status == Refund.Status.FAILED:
+            text += (
+                f" The bank did not take the refund of {money.spoken(refund.money)} by itself, so a person here sees "
+                "to it; it is not lost."
+            )
+        else:
+            text += f" {money.spoken(refund.money)} is on its way back."
     messages.success(request, text)
 
 

@@ -79,7 +79,7 @@ def to_bank(payment: Payment) -> HttpResponse:
 
 def own_payment(user: User, payment_id: uuid.UUID) -> Payment:
     """A payment of this user's. Raises Http404 for somebody else's as for one that is not."""
-    return get_object_or_404(Payment.objects.select_related("invoice"), pk=payment_id, user=user)
+    return get_object_or_404(Payment.objects.select_related("invoice__account"), pk=payment_id, user=user)
 
 
 def period_of(invoice_id: uuid.UUID) -> Period | None:

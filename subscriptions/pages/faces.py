@@ -130,6 +130,8 @@ def _paid(payment: Payment, subscription: Subscription | None) -> Face:
             "There was nothing left to pay when it arrived, so all of it goes back by itself. You need do nothing.",
             settled=True,
         )
+    if payment.invoice.purpose == "top_up":
+        return Face("succeeded", "Paid", "It is in your wallet", "Thank you. You can pay from it now.", settled=True)
     if subscription is not None and subscription.status == Subscription.Status.PENDING:
         return Face("succeeded", "Paid", "Payment received", "Opening your access…", poll=1)
     if subscription is None or subscription.status in Subscription.LIVE:

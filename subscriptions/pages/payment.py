@@ -14,12 +14,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from moneyed import Money
 
 from accounts.models import User
 from acquiring import registry
-from billing import checkouts, payments
+from billing import checkouts, ledger, payments
 from billing.errors import Refused
-from billing.models import Invoice, Payment, Refund
+from billing.models import Account, Invoice, Payment, Refund
 from subscriptions import entitlements, films, lifecycle
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
@@ -152,6 +153,7 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         "final": seen.settled and not back_soon,
         "bank_page": bank_page(found),
         "can_retry": _can_retry(found, period, other),
+        "from_wallet": _from_wallet(found),
         "other": other,
         "refunds": refunds,
         "may_watch": may_watch,
@@ -160,6 +162,15 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         # Equal while there is nothing new to say: the script then leaves the page, and who listens to it, in peace.
         "version": "|".join([*version, *(f"{refund.pk}{words}" for refund, _, words in refunds)]),
     }
+
+
+def _from_wallet(found: Payment) -> Money | None:
+    """What the wallet holds, where it could pay this invoice instead of the card."""
+    invoice = found.invoice
+    if invoice.status != Invoice.Status.OPEN or invoice.account.kind == Account.Kind.WALLET or found.parked:
+        return None
+    held = ledger.held(ledger.wallet(found.user_id, invoice.currency))
+    return held if held >= invoice.money else None
 
 
 def _may_watch(user: User, now: datetime) -> bool:

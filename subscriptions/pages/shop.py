@@ -97,7 +97,7 @@ def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: d
         plan=offer.plan.code,
         acquirer=form.cleaned_data.get("acquirer", ""),
         return_url=return_url(),
-        save_card=form.cleaned_data.get("save_card", False),
+        auto_renew=form.cleaned_data.get("save_card", False),
         expected_total=form.cleaned_data["expected_total"],
         request_key=f"form:{offer.plan.code}:{form.cleaned_data['key']}",
     )

@@ -50,7 +50,7 @@ TABLES: dict[type[StatefulModel], str] = {
         pause:      active -> paused
         resume:     paused -> active
         suspend:    active -> suspended
-        cancel:     active past_due -> cancelled
+        cancel:     active past_due suspended -> cancelled
         expire:     past_due -> expired
         end:        cancelled -> ended
         abandon:    pending -> abandoned

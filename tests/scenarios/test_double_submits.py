@@ -16,7 +16,7 @@ from tests.billing.desk import together
 from tests.conftest import sandbox_at
 from tests.local_bank import LocalBank
 from tests.scenarios.crowd import Answer, World
-from tests.things import plan
+from tests.things import now, plan, run_until_idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CROWD = 50
@@ -27,6 +27,10 @@ PAID = BEGUN | {"paid": 1, "activated": 1, "transfers": 1, "charged at the bank"
 ONE_BACK = PAID | {"refunds": 1, "transfers": 2, "given back at the bank": 1}
 CANCELLED = ONE_BACK | {"cancelled": 1}
 TWO_BACK = PAID | {"refunds": 2, "transfers": 3, "given back at the bank": 2}
+TOP_UP = {"invoices": 1, "payments": 1}
+FILLED = TOP_UP | {"paid": 1, "transfers": 1, "charged at the bank": 1}
+EMPTIED = FILLED | {"refunds": 1, "transfers": 3, "given back at the bank": 1}  # held at the promise, then made
+SPENT = BEGUN | {"invoices": 2, "payments": 3, "paid": 2, "transfers": 2, "activated": 1, "charged at the bank": 1}
 IN_FLIGHT = "request_in_flight"
 
 Begun = dict[str, Any]
@@ -86,6 +90,31 @@ def cancel(world: World, begun: Begun, key: str) -> Answer:
     return world.post("subscriptions/unsubscribe", {"subscription": begun["id"]}, key)
 
 
+def filled(world: World) -> Begun:
+    """A wallet of 500 rubles, and a checkout of 299 that waits."""
+    top_up = world.post("wallet/top-up", {"value": "500.00", "currency": "RUB"}).told
+    world.bank.pay(top_up["confirmation_url"])
+    assert world.post("payments/check", {"payment": top_up["payment"]}).told["status"] == "succeeded"
+    run_until_idle(now())
+    return dict(top_up)
+
+
+def top_up(world: World, begun: Begun, key: str) -> Answer:
+    return world.post("wallet/top-up", {"value": "500.00", "currency": "RUB"}, key)
+
+
+def empty(world: World, begun: Begun, key: str) -> Answer:
+    return world.post("wallet/close", {"currency": "RUB"}, key)
+
+
+def pay_from_wallet(world: World, begun: Begun, key: str) -> Answer:
+    return world.post("wallet/pay", {"invoice": begun["bill"]}, key)
+
+
+def owing(world: World) -> Begun:
+    return filled(world) | {"bill": world.chosen()["invoice"]}
+
+
 def one_key(deed: Callable[[World, Begun, str], Answer]) -> Callable[[World, Begun, int], Answer]:
     return lambda world, begun, number: deed(world, begun, "the-same")
 
@@ -109,6 +138,10 @@ VERBS = (
     Verb("refund, a key each", World.bought, own_keys(refund), TWO_BACK, hears("201", "over_refund"), 2, same=False),
     Verb("cancel, one key", World.bought, one_key(cancel), CANCELLED, hears("200", IN_FLIGHT)),
     Verb("cancel, a key each", World.bought, own_keys(cancel), CANCELLED, hears("200", "not_cancellable")),
+    Verb("top up, one key", nothing, one_key(top_up), TOP_UP, hears("201", IN_FLIGHT)),
+    Verb("empty the wallet, one key", filled, one_key(empty), EMPTIED, hears("200", IN_FLIGHT)),
+    Verb("empty the wallet, a key each", filled, own_keys(empty), EMPTIED, hears("200", "empty_wallet"), same=False),
+    Verb("pay from the wallet, a key each", owing, own_keys(pay_from_wallet), SPENT, hears("201"), CROWD, same=False),
     Verb("close, one key", World.chosen, one_key(cancel), BEGUN | {"abandoned": 1}, hears("200", IN_FLIGHT)),
 )
 

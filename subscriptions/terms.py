@@ -1,0 +1,145 @@
+"""The times of a running subscription: when it ends, is reminded of and charged; and how its next term follows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+
+from django.conf import settings
+
+from billing import events, invoices, money
+from billing.models import Invoice, Payment, PaymentMethod
+from subscriptions.calendar import anchor_at, continued
+from subscriptions.models import Period, Subscription
+
+AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
+RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+PATIENCE = timedelta(minutes=15)  # so long after the end a charge may be under way before the term counts as unpaid
+
+
+def look_ahead(subscription: Subscription) -> None:
+    """Sets when the sweeps look at an active subscription: at its end, its reminder and its next charge.
+
+    Call it whenever the end, the card or the consent changes, under the subscription's lock, and save `AHEAD`.
+    """
+    till = subscription.valid_till
+    subscription.next_charge_at = min(charge_times(subscription), default=None) if will_renew(subscription) else None
+    subscription.next_action_at = falls_due_at(subscription)
+    reminded = subscription.reminded_till is not None and subscription.reminded_till == till
+    days = subscription.plan.reminder
+    subscription.remind_at = till - days if till and days and not reminded else None
+
+
+def will_renew(subscription: Subscription) -> bool:
+    """Whether the next term is charged to a saved card, with the customer's consent."""
+    method = subscription.method
+    agreed = subscription.auto_renew and subscription.renewal_consent_at is not None
+    return agreed and method is not None and method.removed_at is None and subscription.valid_till is not None
+
+
+def charge_times(subscription: Subscription) -> list[datetime]:
+    """When the next term is charged, and tried again while it is declined: oldest first, the last before grace ends."""
+    till, until = subscription.valid_till, subscription.access_until
+    if till is None or until is None:
+        return []
+    last = until - settings.DUNNING_LAST_CALL
+    wished = [till - subscription.plan.renewal_lead, *(till + step for step in settings.DUNNING_STEPS)]
+    return sorted({min(moment, last) for moment in wished})
+
+
+def falls_due_at(subscription: Subscription) -> datetime | None:
+    """When an active subscription's term counts as unpaid: its end, or a little later while a charge is under way."""
+    till, until = subscription.valid_till, subscription.access_until
+    if till is None or until is None or subscription.next_charge_at is None:
+        return till
+    return min(till + PATIENCE, until)
+
+
+def good_to(method: PaymentMethod, at: datetime) -> bool:
+    """Whether a card is not expired at `at`: it is good to the end of the month that is printed on it."""
+    return (at.year, at.month) <= (method.exp_year, method.exp_month)
+
+
+def waiting(subscription: Subscription) -> Period | None:
+    """The next term that is billed and not paid."""
+    periods = subscription.periods.filter(starts_at=None, closed_at=None, number__gt=1)
+    return periods.select_related("invoice", "plan", "price").first()
+
+
+def extend(subscription: Subscription, period: Period, *, actor: str, at: datetime) -> None:
+    """Begins a paid term where the one before ends. The subscription is locked and running."""
+    if period.plan is not None and period.price is not None:
+        subscription.plan, subscription.price = period.plan, period.price
+        if subscription.next_plan_id == period.plan_id:
+            subscription.next_plan = subscription.next_price = None
+    begin, zone = subscription.valid_till or at, subscription.plan.zone
+    subscription.anchor_at = anchor_at(subscription.anchor_at or begin, begin, zone)
+    period.starts_at, period.ends_at = begin, continued(subscription.anchor_at, begin, period.months, zone)
+    period.save(update_fields=["starts_at", "ends_at"])
+    subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan.grace
+    take_card(subscription, period)
+    look_ahead(subscription)
+    changed = ["plan", "price", "next_plan", "next_price", "method", "anchor_at", "valid_till", "access_until", *AHEAD]
+    data = told(subscription) | {"from": begin}
+    if subscription.status == Subscription.Status.PAST_DUE:
+        events.change(subscription, subscription.recover, actor=actor, at=at, save=changed, data=data)
+    else:
+        subscription.save(update_fields=[*changed, "updated_at"])
+    events.emit("subscription.renewed", subscription, actor=actor, at=at, data=data)
+
+
+def take_card(subscription: Subscription, period: Period) -> None:
+    """The card that paid a term pays the ones after it, where the customer agreed to that."""
+    if not subscription.auto_renew or period.invoice_id is None:
+        return
+    paid = Payment.objects.filter(invoice_id=period.invoice_id, status=Payment.Status.SUCCEEDED, surplus=False)
+    payment = paid.select_related("method").first()
+    if payment and payment.method and payment.method.removed_at is None:
+        subscription.method = payment.method
+
+
+def close_waiting(subscription: Subscription, *, actor: str, at: datetime, reason: str) -> None:
+    """Sees to the next term of a locked subscription that is billed: one that is paid begins, any other is given up.
+
+    What is charged for one given up, by a call that is under way, is surplus and goes back by itself.
+    """
+    period = waiting(subscription)
+    if period is None or period.invoice_id is None:
+        return
+    invoice = invoices.lock(period.invoice_id)
+    if invoice.status == Invoice.Status.PAID:
+        extend(subscription, period, actor=actor, at=at)
+        return
+    invoices.write_off(invoice, actor=actor, at=at, reason=reason)
+    period.closed_at = at
+    period.save(update_fields=["closed_at"])
+
+
+def spoken(at: datetime | None, zone: tzinfo) -> str:
+    """28 February 2026, 12:00 MSK"""
+    if at is None:
+        return ""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%B %Y, %H:%M %Z}"
+
+
+def spoken_day(at: datetime | None, zone: tzinfo) -> str:
+    """28 February"""
+    return f"{at.astimezone(zone).day} {at.astimezone(zone):%B}" if at else ""
+
+
+def told(subscription: Subscription) -> dict[str, object]:
+    """What events tell of a subscription's term."""
+    method, zone = subscription.method, subscription.plan.zone
+    return {
+        "plan": subscription.plan.name,
+        "valid_till": subscription.valid_till,
+        "access_until": subscription.access_until,
+        "ends": spoken(subscription.valid_till, zone),
+        "ends_on": spoken_day(subscription.valid_till, zone),
+        "access_ends": spoken(subscription.access_until, zone),
+        "access_ends_on": spoken_day(subscription.access_until, zone),
+        "grace_days": subscription.plan.grace_days,
+        "auto_renew": subscription.auto_renew,
+        "price": money.spoken(subscription.price.money),
+        "card": f"{method.brand} {method.mask}" if method else "",
+    }
