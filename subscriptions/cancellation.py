@@ -219,7 +219,7 @@ def _preview(shares: list[Share]) -> Preview:
 
     A term for nothing that follows is kept where the running one is: it does not outlive money that went back.
     """
-    found = [share.found for share in shares]
+    found = [share.found for share in shares[:1] + [later for later in shares[1:] if later.sources]]
     kept = [
         found[0],
         *(

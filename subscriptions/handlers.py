@@ -4,7 +4,7 @@ import uuid
 
 from billing import events
 from billing.models import Event
-from subscriptions import changes, lifecycle, metering, renewals
+from subscriptions import lifecycle, metering, renewals, switching
 
 
 @events.on("invoice.paid")
@@ -34,9 +34,9 @@ def think_of_the_next_try(event: Event) -> None:
 
 @events.on("invoice.paid")
 def change_the_plan_that_was_paid(event: Event) -> None:
-    changes.apply(event.subject_id, actor="system", at=event.at)
+    switching.apply(event.subject_id, actor="system", at=event.at)
 
 
 @events.on("invoice.voided")
 def close_the_change_that_was_not_paid(event: Event) -> None:
-    changes.close(event.subject_id, at=event.at, reason=event.reason)
+    switching.close(event.subject_id, at=event.at, reason=event.reason)

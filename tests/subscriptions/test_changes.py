@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing import audit, checkouts, money, payments, refunds
+from billing import checkouts, money, payments, refunds
 from billing.errors import Conflict, NotFound
 from billing.models import Event, Invoice, Payment, Refund
-from subscriptions import cancellation, changes, lifecycle, pauses, pricing
+from subscriptions import cancellation, changes, lifecycle, next_plans, pauses, pricing
 from subscriptions.models import Change, Period, Plan, Subscription
 from tests.fake_acquirer import FakeAcquirer
-from tests.subscriptions.terms import MOSCOW, at, bought, fake_bank, news, rub, told
+from tests.subscriptions.terms import MOSCOW, at, bought, fake_bank, news, right, rub, told
 from tests.things import plan, run_until_idle
 
 day = datetime.fromisoformat
@@ -46,12 +46,6 @@ def paid(bank: FakeAcquirer, payment: Payment, moment: datetime) -> None:
 def upgraded(bank: FakeAcquirer, sold: Subscription, code: str, moment: datetime) -> Subscription:
     paid(bank, asked(sold, code, moment).payment, moment)
     return Subscription.objects.get(pk=sold.pk)
-
-
-def right(moment: datetime) -> bool:
-    return not audit.run(
-        at=moment + timedelta(hours=2), only=frozenset(audit.names()) - {"subscription.moves_on"}
-    ).breaches
 
 
 def test_an_upgrade_costs_the_difference_and_is_shown_before(bank: FakeAcquirer) -> None:
@@ -152,7 +146,7 @@ def test_what_is_no_upgrade_is_refused(code: str, refusal: str, bank: FakeAcquir
 def test_a_finished_subscription_is_not_changed(bank: FakeAcquirer) -> None:
     sold = bought(bank, "month", MORNING)
     run_until_idle(at("2026-03-10T12:00"))
-    for deed in (asked, lambda *args: changes.plan_next(args[0].pk, args[1], actor="test", at=args[2])):
+    for deed in (asked, lambda *args: next_plans.plan_next(args[0].pk, args[1], actor="test", at=args[2])):
         with pytest.raises(Conflict) as refused:
             deed(sold, "year", at("2026-03-10T12:00"))
         assert refused.value.code == "not_running"
@@ -199,24 +193,24 @@ def test_an_upgraded_term_is_refunded_by_its_whole_worth(bank: FakeAcquirer) -> 
 
 def test_a_plan_for_the_next_term_is_kept_and_can_be_withdrawn(bank: FakeAcquirer) -> None:
     sold = bought(bank, "year", MORNING)
-    later = changes.plan_next(sold.pk, "month", actor="test", at=LATER, expected_price=rub(299))
-    changes.plan_next(sold.pk, "month", actor="test", at=LATER)
+    later = next_plans.plan_next(sold.pk, "month", actor="test", at=LATER, expected_price=rub(299))
+    next_plans.plan_next(sold.pk, "month", actor="test", at=LATER)
     assert (later.plan.code, later.next_plan.code, later.next_price.money) == ("year", "month", rub(299))
-    changes.keep_plan(sold.pk, actor="test", at=LATER, reason="changed my mind")
+    next_plans.keep_plan(sold.pk, actor="test", at=LATER, reason="changed my mind")
     sold.refresh_from_db()
     assert (sold.next_plan, sold.next_price) == (None, None)
     assert told(sold)[2:] == ["subscription.change_planned", "subscription.change_withdrawn"]
     with pytest.raises(Conflict, match="No other plan"):
-        changes.keep_plan(sold.pk, actor="test", at=LATER)
+        next_plans.keep_plan(sold.pk, actor="test", at=LATER)
 
 
 def test_a_stale_price_of_the_next_term_is_refused(bank: FakeAcquirer) -> None:
     sold = bought(bank, "year", MORNING)
     with pytest.raises(Conflict) as refused:
-        changes.plan_next(sold.pk, "month", actor="test", at=LATER, expected_price=rub(1))
+        next_plans.plan_next(sold.pk, "month", actor="test", at=LATER, expected_price=rub(1))
     assert refused.value.code == "stale_total"
     with pytest.raises(Conflict, match="already"):
-        changes.plan_next(sold.pk, "year", actor="test", at=LATER)
+        next_plans.plan_next(sold.pk, "year", actor="test", at=LATER)
 
 
 @given(
