@@ -35,12 +35,14 @@ ADDRESSES = {
     ("get", "wallet"), ("get", "wallet/transactions"), ("post", "wallet/top-up"), ("post", "wallet/pay"),
     ("post", "wallet/close"), ("get", "orders"), ("post", "orders"), ("post", "orders/refund"),
     ("get", "subscriptions/tariffs"), ("post", "subscriptions/tariffs/start"),
-    ("post", "subscriptions/tariffs/change"),
+    ("post", "subscriptions/tariffs/change"), ("post", "subscriptions/change"),
+    ("post", "subscriptions/change/quote"), ("post", "subscriptions/next-plan"), ("post", "subscriptions/pause"),
+    ("post", "subscriptions/resume"), ("post", "subscriptions/trial"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
     "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
-    "order", "order_refund",
+    "order", "order_refund", "change", "next_plan", "pause", "resume", "trial",
 }  # fmt: skip
 
 
