@@ -1,5 +1,5 @@
 """Subscriptions for staff: their own pages, and what they add to the pages of people and of money."""
 
-from subscriptions.admin import person, plans, subscriptions, terms
+from subscriptions.admin import changes, person, plans, subscriptions, terms
 
-__all__ = ["person", "plans", "subscriptions", "terms"]
+__all__ = ["changes", "person", "plans", "subscriptions", "terms"]

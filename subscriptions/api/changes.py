@@ -32,7 +32,7 @@ class OtherPlanInput(OwnInput):
     plan = PlanRef()
 
 
-class ChangeInput(HowToPay):
+class UpgradeInput(HowToPay):
     subscription = Id()
     plan = PlanRef()
     by_saved_card = Flag(required=False, help_text="true: the card that renewals are charged to pays the difference.")
@@ -114,7 +114,7 @@ class Change(APIView):
         TAG,
         UpgradeSerializer,
         status=201,
-        request=ChangeInput,
+        request=UpgradeInput,
         sends=OWN | {"plan": "year", "expected_total": "2166.34"},
         gets=UPGRADE_JSON,
         refusals=(400, 404),
@@ -123,7 +123,7 @@ class Change(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Ask for a dearer plan at once. It begins when the difference is paid; until then nothing changes."""
-        body = read(ChangeInput, request.data)
+        body = read(UpgradeInput, request.data)
         own = visible(request, body["subscription"], staff_too=False)
         expected = None
         if "expected_total" in body:
