@@ -43,7 +43,7 @@ class NextPlanForm(ReasonForm):
     plan = forms.ModelChoiceField(
         Plan.objects.filter(on_sale=True, hourly=False),
         required=False,
-        help_text="Nothing chosen: the plan of now goes on.",
+        help_text="None: the plan of now goes on.",
     )
 
 
@@ -130,14 +130,10 @@ class Resume(Deed):
 DEEDS = (Extend(), SetNextPlan(), Pause(), Resume())
 
 
-def has_give_permission(model_admin: Any, request: HttpRequest) -> bool:
-    return request.user.has_perm(Extend.permission)
-
-
 @admin.action(description="Give a term for nothing…")
 def give_term(model_admin: Any, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
     """Gives the same term to everybody chosen, each for itself, and says who got it and who did not."""
-    if not has_give_permission(model_admin, request):
+    if not request.user.has_perm(Extend.permission):
         messages.error(request, "You may not give terms for nothing.")
         return None
     people = list(queryset[: grants.MOST_PEOPLE + 1])

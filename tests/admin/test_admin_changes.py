@@ -15,7 +15,7 @@ from tests.things import now, run_until_idle, viewer
 def test_P13_a_term_is_extended_for_nothing_with_a_reason(staff: Callable[..., Desk], paid: Payment) -> None:
     clerk, row = staff("billing manager"), Subscription.objects.get()
     before = row.valid_till
-    clerk.do(row, "extend", months="", days="10", reason="ticket 7")
+    clerk.press(row, "extend", months="", days="10", reason="ticket 7")
     row.refresh_from_db()
     assert row.valid_till and before and (row.valid_till - before).days == 10
     assert Event.objects.get(kind="subscription.extended").reason == "ticket 7"
@@ -24,24 +24,24 @@ def test_P13_a_term_is_extended_for_nothing_with_a_reason(staff: Callable[..., D
 
 def test_P13_months_and_days_at_once_are_refused(staff: Callable[..., Desk], paid: Payment) -> None:
     row = Subscription.objects.get()
-    answer = staff("billing manager").do(row, "extend", months="1", days="1", reason="ticket 7")
+    answer = staff("billing manager").press(row, "extend", months="1", days="1", reason="ticket 7")
     assert "one of the two" in answer.text
     assert not Event.objects.filter(kind="subscription.extended").exists()
 
 
 def test_P13_a_pause_and_its_end(staff: Callable[..., Desk], paid: Payment) -> None:
     clerk, row = staff("support"), Subscription.objects.get()
-    clerk.do(row, "pause", reason="in hospital")
+    clerk.press(row, "pause", reason="in hospital")
     assert Subscription.objects.get().status == "paused"
-    clerk.do(row, "resume", reason="well again")
+    clerk.press(row, "resume", reason="well again")
     assert Subscription.objects.get().status == "active"
 
 
 def test_P13_the_plan_of_the_next_term(staff: Callable[..., Desk], paid: Payment) -> None:
     clerk, row = staff("support"), Subscription.objects.get()
-    clerk.do(row, "next-plan", plan=str(Plan.objects.get(code="month").pk), reason="asked by phone")
+    clerk.press(row, "next-plan", plan=str(Plan.objects.get(code="month").pk), reason="asked by phone")
     assert Subscription.objects.get().next_plan == Plan.objects.get(code="month")
-    clerk.do(row, "next-plan", plan="", reason="changed their mind")
+    clerk.press(row, "next-plan", plan="", reason="changed their mind")
     assert Subscription.objects.get().next_plan is None
 
 
