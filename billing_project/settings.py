@@ -108,6 +108,8 @@ STAFF_ROLES = {
         "billing.check_payment",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",  # gives back what the plan's rules say, and not a kopeck more
+        "subscriptions.pause_subscription",
+        "subscriptions.switch_subscription",
         "notifications.view_*",
     ],
     "billing manager": [
@@ -123,6 +125,9 @@ STAFF_ROLES = {
         "billing.release_halt",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
+        "subscriptions.give_subscription",
+        "subscriptions.pause_subscription",
+        "subscriptions.switch_subscription",
         "subscriptions.change_plan",
         "subscriptions.*_price",
         "subscriptions.*_pricemove",

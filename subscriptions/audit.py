@@ -3,7 +3,7 @@
 from billing import audit
 from billing.audit import Check
 
-audit.reads("subscriptions_subscription", "subscriptions_period")
+audit.reads("subscriptions_subscription", "subscriptions_period", "subscriptions_change")
 audit.explains(
     "SELECT transfer.reference FROM subscriptions_period period"
     " JOIN billing_transfer transfer ON transfer.id = period.transfer_id"
@@ -12,7 +12,7 @@ audit.explains(
 # Terms of months follow one another without a gap; what is paid by the hour stops while the wallet is empty.
 SEQUENCE = """
     SELECT subscription_id AS subscription, number, starts_at, before AS the_one_before_ended
-      FROM (SELECT subscription_id, number, months, starts_at,
+      FROM (SELECT subscription_id, number, months + days AS months, starts_at,
                    lag(ends_at) OVER (PARTITION BY subscription_id ORDER BY starts_at, number) AS before
               FROM subscriptions_period WHERE starts_at IS NOT NULL) term
      WHERE starts_at < before OR (months > 0 AND starts_at > before)"""
@@ -95,6 +95,26 @@ AGREED = """
      WHERE period.number > 1
        AND (subscription.renewal_consent_at IS NULL)"""
 
+# A change that was paid is made, or its money goes back.
+CHANGED = """
+    SELECT change.id AS change, change.subscription_id AS subscription, invoice.id AS invoice
+      FROM subscriptions_change change JOIN billing_invoice invoice ON invoice.id = change.invoice_id
+      LEFT JOIN subscriptions_period period ON period.invoice_id = invoice.id
+     WHERE (invoice.status = 'paid' AND change.done_at IS NULL AND invoice.paid_at < %(at)s - %(settled_within)s
+            AND NOT EXISTS (SELECT FROM billing_refund refund JOIN billing_payment payment
+                                ON payment.id = refund.payment_id
+                             WHERE payment.invoice_id = invoice.id))
+        OR (change.done_at IS NULL) <> (period.id IS NULL)"""
+
+CREDITED = """
+    SELECT change.id AS change, change.subscription_id AS subscription, change.credit, line.discount
+      FROM subscriptions_change change LEFT JOIN billing_invoiceline line ON line.invoice_id = change.invoice_id
+     WHERE line.discount IS DISTINCT FROM change.credit"""
+
+RESTING = """
+    SELECT id AS subscription, paused_at, access_until FROM subscriptions_subscription
+     WHERE status = 'paused' AND access_until > paused_at"""
+
 audit.register(
     Check("period.sequence", "The terms of a subscription neither overlap nor leave a gap.", SEQUENCE),
     Check("period.begun", "Whoever paid for a term has it.", BEGUN),
@@ -102,6 +122,9 @@ audit.register(
     Check("subscription.access", "Access is owed by a paid term, and outlives it by the grace only.", ACCESS),
     Check("subscription.pending", "A subscription that waits for payment has an open invoice.", PENDING),
     Check("subscription.moves_on", "A sweep looks at each subscription when its time has come.", ON_TIME),
+    Check("subscription.rests", "A paused subscription gives no access.", RESTING),
+    Check("change.made", "Whoever paid for another plan has it, or the money back; nobody else has it.", CHANGED),
+    Check("change.credit", "What a change took off its invoice is what was left of the term.", CREDITED),
     Check("subscription.charged", "The next term is charged when its time has come.", CHARGED),
     Check("subscription.waits", "Nothing is left to pay for a subscription that is over.", WAITS),
     Check("subscription.agreed", "Nobody's card is charged by itself who never agreed to it.", AGREED),

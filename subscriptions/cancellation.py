@@ -6,14 +6,13 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from moneyed import Money
 
 from billing import checkouts, events, money, refunds
 from billing.errors import Conflict
-from billing.models import Payment, Refund
-from subscriptions import lifecycle, metering, pricing, terms
+from billing.models import Refund
+from subscriptions import lifecycle, metering, pricing, terms, worth
 from subscriptions.models import Period, Plan, Subscription
 
 NOTED = ("cancelled_at", "cancel_reason", "cancel_key", "auto_renew", "valid_till", "access_until")
@@ -48,11 +47,20 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one paid term gives back."""
+    """What one paid term gives back, and of which payments: a term that took another's place has more than one."""
 
     period: Period
-    payment: Payment | None
+    sources: tuple[worth.Source, ...]
     found: pricing.Unused
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What comes back of one payment."""
+
+    source: worth.Source
+    amount: Money
+    explanation: str
 
 
 def preview(subscription: Subscription, *, at: datetime) -> Preview:
@@ -107,8 +115,8 @@ def cancel(
             data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
         )
         promised = [
-            _promise(subscription, share, number, actor=actor, at=at, reason=reason, requested_by=requested_by)
-            for number, share in enumerate((share for share in shares if share.found.refund.amount), 1)
+            _promise(subscription, part, number, actor=actor, at=at, reason=reason, requested_by=requested_by)
+            for number, part in enumerate((part for share in shares for part in _parts(share)), 1)
         ]
     made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
     return Cancelled(subscription, made)
@@ -198,53 +206,57 @@ def _shares(subscription: Subscription, at: datetime) -> list[Share]:
 
 def _later(share: Share) -> Share:
     """A term after the running one comes back whole: nobody has had anything of it. A plan without refunds keeps it."""
-    if share.payment is None or share.period.starts_at is None or share.period.refund_policy == Plan.RefundPolicy.NONE:
+    period = share.period
+    if not share.sources or period.starts_at is None or period.refund_policy == Plan.RefundPolicy.NONE:
         return share
-    back = share.payment.captured_money - share.payment.refunded_money
+    back = sum((source.limit for source in share.sources[1:]), start=share.sources[0].limit)
     why = f"The term after it has not begun, so {money.spoken(back)} for it comes back."
-    return replace(share, found=pricing.Unused(back, share.period.starts_at, why))
-
-
-def _payment(period: Period) -> Payment | None:
-    if period.invoice is None:
-        return None
-    return period.invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
+    return replace(share, found=pricing.Unused(back, period.starts_at, why))
 
 
 def _preview(shares: list[Share]) -> Preview:
-    """All of it in one: the sum, the last moment of access that any term leaves, and why."""
-    found = [share.found for share in shares]
-    kept = [found[0], *(each for each in found[1:] if each.refund.amount == 0)]
+    """All of it in one: the sum, the last moment of access that any term leaves, and why.
+
+    A term for nothing that follows is kept where the running one is: it does not outlive money that went back.
+    """
+    found = [share.found for share in shares[:1] + [later for later in shares[1:] if later.sources]]
+    kept = [
+        found[0],
+        *(
+            share.found
+            for share in shares[1:]
+            if share.found.refund.amount == 0 and (share.sources or found[0].refund.amount == 0)
+        ),
+    ]
     return Preview(
         sum((each.refund for each in found[1:]), start=found[0].refund),
         max(each.access_until for each in kept),
-        " ".join(each.explanation for each in found),
+        " ".join(dict.fromkeys(each.explanation for each in found)),
     )
 
 
 def _share(subscription: Subscription, period: Period, at: datetime) -> Share:
-    payment, plan = _payment(period), subscription.plan
-    if payment is None or period.starts_at is None or period.ends_at is None or payment.settled_at is None:
+    term = worth.term(subscription, period)
+    if term is None:
         why = "Nothing was paid for this term, so nothing comes back."
-        return Share(period, None, pricing.Unused(subscription.price.money * 0, max(period.ends_at or at, at), why))
-    term = pricing.Term(
-        policy=period.refund_policy,
-        paid=payment.captured_money,
-        refunded=payment.captured_money - payment.refundable,  # by us, or taken back by the customer's bank
-        months=period.months,
-        starts_at=period.starts_at,
-        ends_at=period.ends_at,
-        paid_at=payment.settled_at,
-        zone=plan.zone,
-        cooling_off=settings.COOLING_OFF,
-        anchor_at=subscription.anchor_at,
-    )
-    return Share(period, payment, pricing.unused(term, at))
+        return Share(period, (), pricing.Unused(subscription.price.money * 0, max(period.ends_at or at, at), why))
+    return Share(period, tuple(worth.sources(period)), pricing.unused(term, at))
+
+
+def _parts(share: Share) -> list[Part]:
+    """Of the newest payment first, then of the older ones, until the sum is given back."""
+    parts, left = [], share.found.refund
+    for source in share.sources:
+        amount = min(left, source.limit)
+        if amount.amount > 0:
+            parts.append(Part(source, amount, share.found.explanation))
+            left -= amount
+    return parts
 
 
 def _promise(
     subscription: Subscription,
-    share: Share,
+    part: Part,
     number: int,
     *,
     actor: str,
@@ -252,15 +264,14 @@ def _promise(
     reason: str,
     requested_by: uuid.UUID | None,
 ) -> Refund:
-    assert share.payment is not None
     by_staff = requested_by not in (None, subscription.user_id)
     return refunds.promise(
-        refunds.lock_payment(share.payment.pk),
-        amount=share.found.refund,
+        refunds.lock_payment(part.source.payment.pk),
+        amount=part.amount,
         reason=f"Subscription cancelled: {reason}"[:300] if by_staff and reason else "Subscription cancelled",
         actor=actor,
         at=at,
-        explanation=share.found.explanation,
+        explanation=part.explanation,
         requested_by=requested_by,
         request_key=f"cancel:{subscription.pk}" + (f":{number}" if number > 1 else ""),
     )

@@ -4,7 +4,7 @@ import uuid
 
 from billing import events
 from billing.models import Event
-from subscriptions import lifecycle, metering, redemptions, renewals
+from subscriptions import lifecycle, metering, redemptions, renewals, switching
 
 
 @events.on("invoice.paid")
@@ -36,3 +36,13 @@ def free_the_code_of_what_was_not_paid(event: Event) -> None:
 @events.on("payment.failed", "payment.cancelled")
 def think_of_the_next_try(event: Event) -> None:
     renewals.tell(uuid.UUID(str(event.data["invoice"])), at=event.at)
+
+
+@events.on("invoice.paid")
+def change_the_plan_that_was_paid(event: Event) -> None:
+    switching.apply(event.subject_id, actor="system", at=event.at)
+
+
+@events.on("invoice.voided")
+def close_the_change_that_was_not_paid(event: Event) -> None:
+    switching.close(event.subject_id, at=event.at, reason=event.reason)

@@ -14,7 +14,6 @@ from billing import checkouts, events, invoices, ledger, money, payments
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import offers, redemptions, terms, wanted
-from subscriptions.calendar import anniversary
 from subscriptions.models import Period, Subscription
 from subscriptions.wanted import Order as Order
 
@@ -52,6 +51,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
         invoice = first_invoice(subscription)
         if invoice.status == Invoice.Status.OPEN and not invoice.total:
             invoice = invoices.waive(invoice.pk, actor=actor, at=at)
+    payment: Payment | None
     if invoice.status == Invoice.Status.PAID:
         payment = invoice.payments.filter(status=Payment.Status.SUCCEEDED, surplus=False).first()
     else:
@@ -114,7 +114,7 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         subscription = period.subscription
         begin = begins_at(running_out(subscription.user_id, at=at), at=at)
         period.starts_at = begin
-        period.ends_at = anniversary(begin, period.months, subscription.plan.zone)
+        period.ends_at = period.end_from(begin, subscription.plan.zone)
         period.save(update_fields=["starts_at", "ends_at"])
         subscription.anchor_at, subscription.valid_till = begin, period.ends_at
         subscription.access_until = period.ends_at + subscription.plan.grace

@@ -99,10 +99,12 @@ def tariff(plan: str | int, *, at: datetime, currency: str = "RUB") -> Offer:
 
 
 def renewal(subscription: Subscription, *, at: datetime, book: discounts.Book | None = None) -> Offer:
-    """The offer of the next term of a running subscription: its own plan at the price that it keeps, with the
-    discounts of then. For many at once, `book` holds what `discounts.of_renewals` found for all of them.
+    """The offer of a running subscription's next term: the plan chosen for it, else its own at the price it keeps;
+    with the discounts of then. For many at once, `book` holds what `discounts.of_renewals` found for all of them.
     """
     plan, price = subscription.plan, subscription.price
+    if subscription.next_plan is not None and subscription.next_price is not None:
+        plan, price = subscription.next_plan, subscription.next_price
     book = book or discounts.of_renewals([subscription], at=at)
     promo = discounts.kept(book, subscription, plan, price)
     return Offer(plan, price, None, book.standing(subscription.user_id, plan.months, promo))

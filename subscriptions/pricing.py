@@ -80,6 +80,31 @@ def unused(term: Term, at: datetime) -> Unused:
     return result
 
 
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is left of a term for another plan, and the month from whose beginning that plan takes over."""
+
+    amount: Money
+    counts_from: datetime
+    months: int
+
+
+def credit(term: Term, at: datetime) -> Credit:
+    """What a running term counts for when a dearer plan takes its place at `at`.
+
+    By months, as refunds are: the price is split over the months by largest remainder. The month in progress counts
+    whole, because the new term is counted from its beginning and so pays for that month again. Never more than is left
+    of what was paid, never below zero. Raises ValueError for a term that does not run at `at`.
+    """
+    if not term.starts_at <= at < term.ends_at:
+        raise ValueError("this term does not run now")
+    anchor, before = _counted_from(term)
+    begun = min(max(months_begun(anchor, at, term.zone) - before, 1), term.months)
+    shares = money.split(term.paid, term.months)
+    left = min(sum(shares[begun - 1 :], start=term.paid - term.paid), term.paid - term.refunded)
+    return Credit(left, anniversary(anchor, before + begun - 1, term.zone), term.months - begun + 1)
+
+
 def _everything(term: Term, at: datetime) -> Unused:
     minutes = int(term.cooling_off.total_seconds() // 60)
     return Unused(

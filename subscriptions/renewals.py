@@ -11,7 +11,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Sum
 from moneyed import Money
 
 from billing import events, guard, invoices, ledger, money, payments, sweeps
@@ -186,6 +186,8 @@ def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None,
     if not _renewable(subscription):
         removed = subscription.auto_renew and subscription.method is not None and subscription.method.removed_at
         return None, dunning.Step(stop="The card was removed." if removed else "")
+    if _changing(subscription):
+        return None, dunning.Step(at=at + dunning.LOOK_AGAIN)
     period = terms.waiting(subscription)
     if period is None or period.invoice is None:
         first = min(terms.charge_times(subscription))
@@ -195,6 +197,12 @@ def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None,
     if period.invoice.status != Invoice.Status.OPEN:
         return period, dunning.Step()
     return period, dunning.step(subscription, period.invoice.pk, at=at)
+
+
+def _changing(subscription: Subscription) -> bool:
+    """Whether another plan is being paid for at this moment: the next term is then not charged beside it."""
+    asked = Q(invoice__status=Invoice.Status.PAID) | Q(invoice__payments__status__in=Payment.LIVE)
+    return subscription.changes.filter(asked, done_at=None, closed_at=None).exists()
 
 
 def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:

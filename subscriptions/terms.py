@@ -8,7 +8,7 @@ from django.conf import settings
 
 from billing import events, invoices, money
 from billing.models import Invoice, Payment, PaymentMethod
-from subscriptions.calendar import continued
+from subscriptions.calendar import anchor_at, continued
 from subscriptions.models import Period, Subscription
 
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
@@ -69,14 +69,16 @@ def extend(subscription: Subscription, period: Period, *, actor: str, at: dateti
     """Begins a paid term where the one before ends. The subscription is locked and running."""
     if period.plan is not None and period.price is not None:
         subscription.plan, subscription.price = period.plan, period.price
+        if subscription.next_plan_id == period.plan_id:
+            subscription.next_plan = subscription.next_price = None
     begin, zone = subscription.valid_till or at, subscription.plan.zone
-    anchor = subscription.anchor_at or begin
-    period.starts_at, period.ends_at = begin, continued(anchor, begin, period.months, zone)
+    subscription.anchor_at = anchor_at(subscription.anchor_at or begin, begin, zone)
+    period.starts_at, period.ends_at = begin, continued(subscription.anchor_at, begin, period.months, zone)
     period.save(update_fields=["starts_at", "ends_at"])
     subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan.grace
     take_card(subscription, period)
     look_ahead(subscription)
-    changed = ["plan", "price", "method", "valid_till", "access_until", *AHEAD]
+    changed = ["plan", "price", "next_plan", "next_price", "method", "anchor_at", "valid_till", "access_until", *AHEAD]
     data = told(subscription) | {"from": begin}
     if subscription.status == Subscription.Status.PAST_DUE:
         events.change(subscription, subscription.recover, actor=actor, at=at, save=changed, data=data)

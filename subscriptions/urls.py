@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from subscriptions.pages import account, cancel, payment, renewal, screen, shop, tariffs, wallet
+from subscriptions.pages import account, cancel, changes, payment, renewal, screen, shop, tariffs, wallet
 
 urlpatterns = [
     path("", shop.plans, name="home"),
@@ -13,6 +13,12 @@ urlpatterns = [
     path("payments/<uuid:payment_id>/again/", payment.pay_again, name="pay_again"),
     path("account/", account.account, name="account"),
     path("account/cancel/", cancel.cancel, name="cancel"),
+    path("account/change/", changes.choose, name="change"),
+    path("account/change/now/", changes.upgrade, name="upgrade"),
+    path("account/change/next/", changes.next_plan, name="next_plan"),
+    path("account/change/pause/", changes.pause, name="pause"),
+    path("account/change/resume/", changes.resume, name="resume"),
+    path("plans/trial/", changes.trial, name="trial"),
     path("account/drop/", payment.drop, name="drop"),
     path("account/renewal/on/", renewal.switch_on, name="renewal_on"),
     path("account/renewal/off/", renewal.switch_off, name="renewal_off"),

@@ -83,7 +83,8 @@ class PlanAdmin(StockAdmin):
         ("Sale", {"fields": ("on_sale", "hidden", "archived", "sale_from", "sale_until"), "description": SALE}),
         ("Rules", {
             "fields": (
-                "refund_policy", "grace_days", "renewal_lead_hours", "reminder_days", "roles", "time_zone",
+                "refund_policy", "grace_days", "renewal_lead_hours", "reminder_days",
+                "trial_days", "customers_may_pause", "roles", "time_zone",
             ),
             "description": "They count at once for everybody who has this plan, also for those who bought it before.",
         }),

@@ -18,6 +18,7 @@ from billing.admin.deeds import Deed, Done, ReasonForm, WithDeeds
 from billing.admin.lists import ReadOnlyInline, as_id, as_number, people
 from billing.models import Invoice, Refund
 from subscriptions import agreements, cancellation, explain, terms
+from subscriptions.admin.changes import DEEDS
 from subscriptions.models import Period, Subscription
 
 CANCELLABLE = (
@@ -150,7 +151,7 @@ class PeriodsInline(ReadOnlyInline):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(WithDeeds):
-    deeds = (Cancel(), SwitchOff())
+    deeds = (Cancel(), SwitchOff(), *DEEDS)
     list_display = (
         telling.moment_column("created_at", "Begun"),
         telling.link_column("user", "Customer"),
@@ -178,7 +179,8 @@ class SubscriptionAdmin(WithDeeds):
         ("Renewal", {"fields": (
             telling.yes("auto_renew", "Renews by itself"), telling.moment_column("renewal_consent_at", "Consent given"),
             "method", telling.moment_column("next_charge_at", "Next charge or try"),
-            telling.moment_column("remind_at", "Reminder"),
+            telling.moment_column("remind_at", "Reminder"), "next_plan", telling.yes("trial", "Began as a trial"),
+            telling.moment_column("paused_at", "Paused"),
         )}),
         ("Cancelled", {"fields": (telling.moment_column("cancelled_at", "When"), "cancel_reason")}),
     )  # fmt: skip

@@ -92,6 +92,9 @@ class SubscriptionSerializer(serializers.Serializer[Subscription]):
     valid_till = Moment(allow_null=True, help_text="End of what is paid.")
     access_until = Moment(allow_null=True, help_text="End of access: valid_till, and any grace.")
     auto_renew = serializers.BooleanField()
+    next_plan = PlanSerializer(allow_null=True, help_text="The plan of the next term, where another one was chosen.")
+    trial = serializers.BooleanField(help_text="Whether it began as a trial.")
+    paused_at = Moment(allow_null=True)
     started_at = Moment(source="anchor_at", allow_null=True)
     cancelled_at = Moment(allow_null=True)
     created_at = Moment()
@@ -158,7 +161,7 @@ class UnsubscribedSerializer(serializers.Serializer[Any]):
 
 def subscriptions() -> QuerySet[Subscription]:
     """Subscriptions with all that their shape shows."""
-    return Subscription.objects.select_related("plan", "price")
+    return Subscription.objects.select_related("plan", "price", "next_plan")
 
 
 def subscriptions_json(rows: Iterable[Subscription]) -> Any:

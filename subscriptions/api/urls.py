@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.slashes import both
 from billing.api.fields import UUID_PATH
-from subscriptions.api import access, payments, plan_staff, plans, subscriptions, tariffs
+from subscriptions.api import access, changes, payments, plan_staff, plans, subscriptions, tariffs
 
 
 @extend_schema(exclude=True)
@@ -35,6 +35,12 @@ urlpatterns = [
     both("subscriptions/subscribe", subscriptions.Subscribe.as_view(), "api-subscribe"),
     both("subscriptions/unsubscribe", subscriptions.Unsubscribe.as_view(), "api-unsubscribe"),
     both("subscriptions/renewal", subscriptions.Renewal.as_view(), "api-renewal"),
+    both("subscriptions/change", changes.Change.as_view(), "api-change"),
+    both("subscriptions/change/quote", changes.ChangeQuote.as_view(), "api-change-quote"),
+    both("subscriptions/next-plan", changes.NextPlan.as_view(), "api-next-plan"),
+    both("subscriptions/pause", changes.Pause.as_view(), "api-pause"),
+    both("subscriptions/resume", changes.Resume.as_view(), "api-resume"),
+    both("subscriptions/trial", changes.Trial.as_view(), "api-trial"),
     both("subscriptions/quote", plans.Quote.as_view(), "api-quote"),
     both("subscriptions/plans", plans.Plans.as_view(), "api-plans"),
     both("subscriptions/plans/new", plans.NewPlan.as_view(), "api-plan-new"),

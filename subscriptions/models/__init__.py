@@ -1,3 +1,4 @@
+from subscriptions.models.change import Change
 from subscriptions.models.discount import PersonalDiscount, PromoCode, Redemption, TermDiscount
 from subscriptions.models.meter import Meter
 from subscriptions.models.plan import Plan, Price
@@ -5,6 +6,7 @@ from subscriptions.models.price_move import Moving, PriceMove
 from subscriptions.models.subscription import Period, Subscription
 
 __all__ = [
+    "Change",
     "Meter",
     "Moving",
     "Period",

@@ -44,6 +44,8 @@ class Plan(models.Model):
     roles = ArrayField(models.SlugField(max_length=40), default=cinema, help_text="Roles owed while it is paid.")
     refund_policy = models.CharField(max_length=16, choices=RefundPolicy, default=RefundPolicy.UNUSED_MONTHS)
     grace_days = models.PositiveSmallIntegerField(default=2, help_text="Access goes on so long after an unpaid end.")
+    trial_days = models.PositiveSmallIntegerField(default=0, help_text="Days to try it for nothing; 0: no trial.")
+    customers_may_pause = models.BooleanField(default=False, help_text="Off: only staff pause it.")
     renewal_lead_hours = models.PositiveSmallIntegerField(
         default=0, help_text="So long before the end the next term is charged."
     )
@@ -77,6 +79,7 @@ class Plan(models.Model):
                 violation_error_message="The sale ends after it begins.",
             ),
             models.CheckConstraint(condition=Q(grace_days__lte=60), name="plan_grace_sane"),
+            models.CheckConstraint(condition=Q(trial_days__lte=366), name="plan_trial_sane"),
             models.CheckConstraint(condition=Q(renewal_lead_hours__lte=15 * 24), name="plan_renewal_lead_sane"),
             models.CheckConstraint(condition=Q(reminder_days__lte=60), name="plan_reminder_sane"),
         )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from moneyed import Money
 from billing import money
 from billing.models import Invoice, PaymentMethod, Transfer
 from billing.models.state import StatefulModel
+from subscriptions.calendar import anniversary, days_after
 from subscriptions.models.plan import Plan, Price
 
 
@@ -41,6 +42,10 @@ class Subscription(StatefulModel):
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="subscriptions")
     status = FSMField(max_length=12, choices=Status, default=Status.PENDING, protected=True)
+    next_plan = models.ForeignKey(
+        Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="From the next term on."
+    )
+    next_price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     auto_renew = models.BooleanField(default=False)
     renewal_consent_at = models.DateTimeField(
         null=True, blank=True, help_text="When the customer agreed to be charged each term."
@@ -53,6 +58,8 @@ class Subscription(StatefulModel):
     valid_till = models.DateTimeField(null=True, blank=True, help_text="End of what is paid.")
     access_until = models.DateTimeField(null=True, blank=True, help_text="End of access: valid till, and any grace.")
     next_action_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a sweep looks at it.")
+    trial = models.BooleanField(default=False, help_text="Begun as a trial: one for each customer, ever.")
+    paused_at = models.DateTimeField(null=True, blank=True)
     next_charge_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the next term is charged, or tried again."
     )
@@ -66,7 +73,12 @@ class Subscription(StatefulModel):
     request_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001  unique, where there is one
 
     class Meta:
-        permissions = (("cancel_subscription", "Can cancel subscriptions"),)
+        permissions = (
+            ("cancel_subscription", "Can cancel subscriptions"),
+            ("give_subscription", "Can give terms for nothing"),
+            ("pause_subscription", "Can pause and resume subscriptions"),
+            ("switch_subscription", "Can set the plan of the next term"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["user"],
@@ -74,10 +86,21 @@ class Subscription(StatefulModel):
                 name="subscription_one_live_per_user",
             ),
             models.UniqueConstraint(fields=["user", "request_key"], name="subscription_request_key"),
+            models.UniqueConstraint(fields=["user"], condition=Q(trial=True), name="subscription_one_trial_per_user"),
             models.CheckConstraint(
                 condition=~Q(status__in=["active", "past_due", "cancelled", "expired", "ended"])
                 | Q(valid_till__isnull=False, access_until__isnull=False, anchor_at__isnull=False),
                 name="subscription_begun_has_a_term",
+            ),
+            models.CheckConstraint(
+                condition=Q(next_plan__isnull=True, next_price__isnull=True)
+                | Q(next_plan__isnull=False, next_price__isnull=False),
+                name="subscription_next_plan_has_a_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="paused", paused_at__isnull=False)
+                | (~Q(status="paused") & Q(paused_at__isnull=True)),
+                name="subscription_paused_when_paused",
             ),
             models.CheckConstraint(
                 condition=Q(auto_renew=False) | Q(renewal_consent_at__isnull=False),
@@ -164,6 +187,9 @@ class Period(models.Model):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
     number = models.PositiveIntegerField(help_text="1 for the first.")
     months = models.PositiveSmallIntegerField()
+    days = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Length of a term of days, which has no months."
+    )
     refund_policy = models.CharField(
         max_length=16,
         choices=Plan.RefundPolicy,
@@ -174,6 +200,9 @@ class Period(models.Model):
     price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
+    counts_from = models.DateTimeField(
+        null=True, blank=True, help_text="What its months are counted from, where that is not its start."
+    )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up unpaid.")
     invoice = models.OneToOneField(
         Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="period", help_text="What billed it."
@@ -218,6 +247,10 @@ class Period(models.Model):
 
     def __str__(self) -> str:
         return f"Period {self.number}"
+
+    def end_from(self, begin: datetime, zone: tzinfo) -> datetime:
+        """When a term of this length that begins at `begin` ends."""
+        return days_after(begin, self.days, zone) if self.days else anniversary(begin, self.months, zone)
 
     @property
     def paid(self) -> Money | None:

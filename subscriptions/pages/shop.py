@@ -19,7 +19,7 @@ from moneyed import Money
 from accounts.models import User
 from billing import money
 from billing.errors import NotFound, Refused
-from subscriptions import lifecycle, offers
+from subscriptions import lifecycle, offers, trials
 from subscriptions.calendar import anniversary
 from subscriptions.forms import CheckoutForm
 from subscriptions.models import Plan, Subscription
@@ -66,6 +66,7 @@ def plans(request: HttpRequest) -> HttpResponse:
         "live": live,
         "waiting": waiting_payment(live) if live and waiting else None,
         "ending": ending,
+        "trials": _trials(user.pk, now) if user.is_authenticated else set(),
         "may_buy": live is None or waiting,
         "cooling_off": _minutes(settings.COOLING_OFF),
     }
@@ -95,6 +96,11 @@ def checkout(request: Request, code: str) -> HttpResponse:
         messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
         return _checkout_page(request, offer, now, status=400)
     return _subscribe(request, offer, form, now)
+
+
+def _trials(user_id: uuid.UUID, now: datetime) -> set[int]:
+    """The plans that somebody may try for nothing."""
+    return {offer.plan.pk for offer in offers.on_sale(at=now) if trials.on_offer(user_id, offer)}
 
 
 def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: datetime) -> HttpResponse:

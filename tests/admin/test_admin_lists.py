@@ -150,7 +150,7 @@ def test_times_are_in_the_zone_of_the_settings(support, paid, settings):
 def test_T11_a_price_is_added_in_roubles_and_the_old_one_stays(staff, plans):
     marketing, plan = staff("marketing"), Plan.objects.get(code="month")
     form = {"name": "Month", "description": "", "on_sale": "on", "position": "0", "refund_policy": "unused_months",
-            "grace_days": "2", "renewal_lead_hours": "0", "reminder_days": "3",
+            "grace_days": "2", "renewal_lead_hours": "0", "reminder_days": "3", "trial_days": "7",
             "roles": "cinema", "code": "month", "months": "1", "time_zone": "Europe/Moscow",
             "prices-TOTAL_FORMS": "0", "prices-INITIAL_FORMS": "0", "prices-2-TOTAL_FORMS": "1",
             "prices-2-INITIAL_FORMS": "0", "prices-2-0-currency": "rub", "prices-2-0-starts_at_0": "2027-01-01",

@@ -39,11 +39,15 @@ ADDRESSES = {
     ("get", "subscriptions/plans/all"), ("post", "subscriptions/plans/{}/change"),
     ("post", "subscriptions/plans/{}/prices"), ("post", "subscriptions/price-moves"),
     ("get", "subscriptions/price-moves/{}"), ("post", "subscriptions/price-moves/{}/announce"),
+    ("post", "subscriptions/change"),
+    ("post", "subscriptions/change/quote"), ("post", "subscriptions/next-plan"), ("post", "subscriptions/pause"),
+    ("post", "subscriptions/resume"), ("post", "subscriptions/trial"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
     "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
     "order", "order_refund", "price_new", "price_move_new", "price_move_announce",
+    "change", "next_plan", "pause", "resume", "trial",
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 TABLES = (
     "billing_transfer", "billing_event", "billing_refund", "billing_payment", "billing_invoice", "billing_invoiceline",
     "billing_account", "billing_delivery", "billing_callback", "subscriptions_subscription", "subscriptions_period",
-    "subscriptions_meter", "subscriptions_promocode", "subscriptions_redemption",
+    "subscriptions_change", "subscriptions_meter", "subscriptions_promocode", "subscriptions_redemption",
 )  # fmt: skip
 A_LONG_TIME = "now() - interval '60 days'"
 CALLBACK = (

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from moneyed import Money
 
 from accounts.models import User
-from billing import events, payments
+from billing import audit, events, payments
 from billing.models import Event
 from subscriptions import lifecycle
 from subscriptions.models import Subscription
@@ -66,3 +66,9 @@ def news(moment: datetime) -> None:
 def told(row: Any) -> list[str]:
     """The kinds of the events of a row, oldest first."""
     return list(Event.objects.filter(subject_id=row.pk).order_by("id").values_list("kind", flat=True))
+
+
+def right(moment: datetime) -> bool:
+    """Whether the books are right at `moment`, where the sweeps of mails and ends were not run."""
+    late = {"subscription.moves_on", "message.sent", "delivery.delivered"}
+    return not audit.run(at=moment, only=frozenset(audit.names()) - late).breaches

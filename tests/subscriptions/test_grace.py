@@ -63,7 +63,8 @@ def test_M8_a_refund_rule_changed_later_is_not_the_one_that_was_bought(bank: Fak
 @pytest.mark.parametrize("state", ["paused", "suspended"])
 def test_a_resting_subscription_does_not_keep_the_sweep_busy(bank: FakeAcquirer, state: str) -> None:
     sold = bought(bank, "month", MORNING)
-    Subscription.objects.filter(pk=sold.pk).update(status=state)
+    paused_at = MORNING if state == "paused" else None
+    Subscription.objects.filter(pk=sold.pk).update(status=state, paused_at=paused_at)
     later = at("2026-04-01T12:00")
     assert [endings.end_due(at=later) for _ in range(2)] == [1, 0]
 

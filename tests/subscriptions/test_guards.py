@@ -26,15 +26,30 @@ def subscription(**more: Any) -> Subscription:
 @pytest.mark.parametrize("state", ["pending", "active", "past_due", "paused", "suspended"])
 def test_a_customer_has_one_live_subscription(state: str) -> None:
     term = {"anchor_at": now(), "valid_till": now(), "access_until": now()}
-    first = subscription(status=state, **term)
+    first = subscription(status=state, paused_at=now() if state == "paused" else None, **term)
     with pytest.raises(IntegrityError, match="subscription_one_live_per_user"), transaction.atomic():
         subscription(user=first.user, status="pending")
-    Subscription.objects.filter(pk=first.pk).update(status="cancelled")
+    Subscription.objects.filter(pk=first.pk).update(status="cancelled", paused_at=None)
     subscription(user=first.user, status="pending")
 
 
 def test_a_begun_subscription_has_a_term() -> None:
     changed("subscription_begun_has_a_term", subscription(), status="active")
+
+
+def test_what_is_paused_says_since_when_and_nothing_else_does() -> None:
+    changed("subscription_paused_when_paused", subscription(), paused_at=now())
+    begun = subscription(status="active", anchor_at=now(), valid_till=now(), access_until=now())
+    changed("subscription_paused_when_paused", begun, status="paused")
+
+
+def test_a_next_plan_has_a_price() -> None:
+    sold = subscription()
+    changed("subscription_next_plan_has_a_price", sold, next_plan=sold.plan)
+
+
+def test_a_trial_is_no_longer_than_a_year() -> None:
+    changed("plan_trial_sane", plan("long"), trial_days=367)
 
 
 def test_a_request_key_makes_one_subscription() -> None:

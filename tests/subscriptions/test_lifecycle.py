@@ -190,7 +190,7 @@ def test_M8_news_replayed_after_the_refund_revives_nothing(bank: FakeAcquirer) -
 
 
 def test_M4_a_crash_between_the_payment_and_the_news_only_delays(bank: FakeAcquirer, monkeypatch: Any) -> None:
-    monkeypatch.setattr(lifecycle, "anniversary", lambda *_: 1 / 0)
+    monkeypatch.setattr(Period, "end_from", lambda *_: 1 / 0)
     begun = chosen("month", MORNING)
     paid(bank, begun, MORNING)
     assert Subscription.objects.get().status == "pending"

@@ -1,0 +1,85 @@
+"""Another plan from the next term on; the running one stays as it is."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+from moneyed import Money
+
+from billing import events, money
+from billing.errors import Conflict
+from subscriptions import lifecycle, switching, terms
+from subscriptions.models import Subscription
+
+
+def plan_next(
+    subscription_id: uuid.UUID,
+    plan: str | int,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    expected_price: Money | None = None,
+) -> Subscription:
+    """Sets the plan and price of the next term; the running one stays as it is. The second time changes nothing.
+
+    Raises NotFound `subscription_not_found`, `plan_not_found`; Conflict `not_running`, `same_plan`, `stale_total`,
+    `renewal_in_progress`.
+    """
+    with transaction.atomic():
+        subscription = lifecycle.lock(subscription_id)
+        switching.running(subscription, at)
+        offer = switching.other(subscription, plan, at=at)
+        price = offer.quote.total
+        if expected_price is not None and expected_price != price:
+            raise Conflict(
+                f"The price has changed: it is {money.spoken(price)} now.", "stale_total", total=money.plain(price)
+            )
+        if (subscription.next_plan_id, subscription.next_price_id) == (offer.plan.pk, offer.price.pk):
+            return subscription
+        _bill_anew(subscription, actor=actor, at=at)
+        subscription.next_plan, subscription.next_price = offer.plan, offer.price
+        subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
+        events.emit(
+            "subscription.change_planned",
+            subscription,
+            actor=actor,
+            at=at,
+            reason=reason,
+            data={"plan": subscription.plan.name, "next_plan": offer.plan.name, "price": money.plain(price)},
+        )
+    return subscription
+
+
+def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
+    """Withdraws the plan of the next term: the one of now goes on. Raises NotFound; Conflict `no_change_planned`.
+
+    While the next term is charged, Conflict `renewal_in_progress`.
+    """
+    with transaction.atomic():
+        subscription = lifecycle.lock(subscription_id)
+        if subscription.next_plan is None:
+            raise Conflict("No other plan was chosen for the next term.", "no_change_planned")
+        _bill_anew(subscription, actor=actor, at=at)
+        withdrawn = subscription.next_plan.name
+        subscription.next_plan = subscription.next_price = None
+        subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
+        events.emit(
+            "subscription.change_withdrawn",
+            subscription,
+            actor=actor,
+            at=at,
+            reason=reason,
+            data={"plan": subscription.plan.name, "next_plan": withdrawn},
+        )
+    return subscription
+
+
+def _bill_anew(subscription: Subscription, *, actor: str, at: datetime) -> None:
+    """A next term that is billed and not being charged is given up: the sweep bills it for the plan chosen."""
+    switching.wait_for_the_next_term(subscription)
+    terms.close_waiting(subscription, actor=actor, at=at, reason="Another plan was chosen for the next term")
+    terms.look_ahead(subscription)
+    subscription.save(update_fields=[*terms.AHEAD, "updated_at"])
