@@ -106,7 +106,7 @@ class Closing:
             if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
                 break
             dues = self._worker.dues()
-            for endless in ("terms", "reminders"):
+            for endless in ("terms", "reminders", "price moves"):
                 dues.pop(endless, None)
             moments = [*dues.values(), *([self._courier.next_at] if self._courier.next_at else [])]
             world.pass_time(max(min(moments, default=world.now), world.now + timedelta(seconds=1)))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from billing.models import Payment
+from simulation.changing import Changes
 from simulation.purse import Purse
 from simulation.shop import Visitor
 from subscriptions import agreements, lifecycle
@@ -21,6 +22,7 @@ class Subscriber(Visitor):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.purse = Purse(self)
+        self.changes = Changes(self)
 
     def live(self) -> None:
         """Comes for the first time within the first weeks."""
@@ -37,6 +39,9 @@ class Subscriber(Visitor):
             self._by_the_hour(subscription)
         elif subscription.status == Subscription.Status.PAST_DUE:
             self._in_grace(subscription)
+        elif subscription.status == Subscription.Status.PAUSED:
+            self.changes.resume(subscription)
+            self._come_again(subscription)
         else:
             self._watch_films(subscription)
 
@@ -52,6 +57,10 @@ class Subscriber(Visitor):
             return
         if draw < 0.48:
             self._begin_by_the_hour()
+            return
+        if draw < 0.54:
+            self.changes.try_out()
+            self.later(self.visit, HOUR, 8 * DAY)
             return
         key = f"{self.number}-{self.world.diary.step}" if self.dice.random() < 0.5 else None
         self.subscribe(self.order(key=key))
@@ -197,3 +206,5 @@ class Subscriber(Visitor):
             self.agree(subscription, card)
         elif draw > 0.9:
             self.purse.close()
+        elif draw > 0.55:
+            self._pay_soon(self.changes.wish(subscription), 40 * DAY)

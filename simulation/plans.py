@@ -8,7 +8,7 @@ from typing import Any
 from billing.models import Product
 from simulation.errors import Unfit
 from subscriptions.management.commands.demo import PLANS
-from subscriptions.models import Plan, Price
+from subscriptions.models import Plan, Price, PromoCode, TermDiscount
 
 Row = dict[str, Any]
 TARIFFS = (("hour", "By the hour", 700), ("hour-plus", "By the hour, plus", 1_999))
@@ -28,7 +28,8 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
         ]
         return hourly + [
             (
-                {"code": code, "name": name, "months": months, "description": text, "position": position},
+                {"code": code, "name": name, "months": months, "description": text, "position": position}
+                | {"trial_days": 7, "customers_may_pause": True},
                 [{"amount": kopecks, "currency": "RUB", "starts_at": begun}],
             )
             for position, (code, name, months, kopecks, text) in enumerate(PLANS)
@@ -46,9 +47,20 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
 
 
 def write(plans: list[tuple[Row, list[Row]]]) -> list[str]:
-    """Puts plans, and something to order, into the simulation's database. Returns the codes of the terms on sale."""
+    """Puts plans, discounts and something to order into the database. Returns the codes of the terms on sale."""
     for fields, prices in plans:
         plan = Plan.objects.create(**fields)
         Price.objects.bulk_create(Price(plan=plan, **price) for price in prices)
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    TermDiscount.objects.create(months=6, percent=7)
+    PromoCode.objects.bulk_create(
+        PromoCode(valid_from=begun, **fields)
+        for fields in (
+            {"code": "SPRING", "percent": 15, "total_limit": 3},
+            {"code": "ALWAYS", "percent": 33, "every_term": True, "per_user_limit": 1},
+            {"code": "FREE", "percent": 100, "total_limit": 2},
+            {"code": "LESS", "amount": 10_001, "currency": "RUB", "per_user_limit": 2},
+        )
+    )
     Product.objects.create(code="poster", name="Poster", price=49_900)
     return [fields["code"] for fields, prices in plans if prices and not fields.get("hourly")]

@@ -20,6 +20,7 @@ from subscriptions import agreements, cancellation, lifecycle
 from subscriptions.models import Subscription
 
 GOOD = ("4242424242424242", "5555555555554444", "2200000000000004", "4000000000000341")
+CODES = ("SPRING", "ALWAYS", "FREE", "LESS", "nonsense")
 ASKS = ("4000000000003220", "4000008400001629")
 BAD = ("4000000000000002", "4000000000009995", "4000000000000069", "4000000000009979", "4000000000000119")
 
@@ -71,6 +72,7 @@ class Visitor:
             auto_renew=self.dice.random() < 0.5,
             expected_total=Money("1.00", "RUB") if self.dice.random() < 0.02 else None,
             request_key=key,
+            promo_code=self.dice.choice(CODES) if self.dice.random() < 0.3 else "",
         )
 
     def subscribe(self, order: lifecycle.Order) -> None:
@@ -80,7 +82,7 @@ class Visitor:
             lambda: lifecycle.subscribe(self.user_id, order, actor=self.actor, at=self.world.now),
             twin=self.dice.random() < 0.3,
         )
-        if begun:
+        if begun and begun.payment:
             self._see(begun.payment)
 
     def pay_again(self, subscription: Subscription) -> None:

@@ -23,6 +23,7 @@ from billing import (
 from billing.models import Callback, Case, Delivery, Halt, Payment, Refund
 from notifications import mailings
 from notifications.models import Message
+from simulation.office import Office
 from simulation.world import World
 
 ACTOR = "user:staff"
@@ -34,6 +35,7 @@ class Staff:
     def __init__(self, world: World, subscribers: int) -> None:
         self._world = world
         self._dice = world.chance("staff")
+        self._office = Office(world)
         self._every = timedelta(days=100 / max(subscribers, 25))
 
     def begin(self) -> None:
@@ -48,10 +50,12 @@ class Staff:
 
     def _turn(self) -> None:
         draw = self._dice.random()
-        if draw < 0.6:
+        if draw < 0.5:
             self._refund_some()
-        elif draw < 0.75:
+        elif draw < 0.72:
             self.reconcile()
+        elif draw < 0.8:
+            self._office.turn()
         else:
             self.tidy_up(limit=3)
         self._world.schedule(self._world.now + self._every * self._dice.uniform(0.2, 2), self._turn)

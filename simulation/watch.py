@@ -41,7 +41,7 @@ PROMISES = {
          GROUP BY invoice_id HAVING count(*) > 1""",
     "An invoice is paid without money, or money came for one that is not": """
         SELECT invoice.id FROM billing_invoice invoice
-         WHERE invoice.user_id = ANY(%(users)s) AND (invoice.status = 'paid') <> EXISTS (
+         WHERE invoice.user_id = ANY(%(users)s) AND (invoice.status = 'paid' AND invoice.total > 0) <> EXISTS (
                SELECT FROM billing_payment payment
                 WHERE payment.invoice_id = invoice.id AND payment.status = 'succeeded' AND NOT payment.surplus)""",
     "More was promised back than was taken": """
@@ -60,6 +60,15 @@ PROMISES = {
         SELECT user_id FROM subscriptions_subscription
          WHERE user_id = ANY(%(users)s) AND status IN ('pending', 'active', 'past_due', 'paused', 'suspended')
          GROUP BY user_id HAVING count(*) > 1""",
+    "A promo code was used more often than it may be": """
+        SELECT redemption.user_id FROM subscriptions_redemption redemption
+          JOIN subscriptions_promocode code ON code.id = redemption.promo_code_id
+         WHERE redemption.user_id = ANY(%(users)s) AND code.total_limit < (
+               SELECT count(*) FROM subscriptions_redemption live
+                WHERE live.promo_code_id = code.id AND live.released_at IS NULL AND NOT live.renews)""",
+    "Somebody rests and has access": """
+        SELECT id FROM subscriptions_subscription
+         WHERE user_id = ANY(%(users)s) AND status = 'paused' AND access_until > paused_at""",
     "A wallet holds less than nothing": """
         SELECT user_id FROM billing_account WHERE user_id = ANY(%(users)s) AND balance < 0""",
     "A term begins before the one before it ends": """

@@ -12,7 +12,7 @@ from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Callback, Delivery
 from notifications import mailings
 from simulation.world import World
-from subscriptions import endings, hours, reminders, renewals
+from subscriptions import endings, hours, price_moves, reminders, renewals
 
 # Each sweep, and when its next row is due.
 SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
@@ -52,6 +52,13 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
         hours.charge_due,
         "SELECT min(next_tick_at) FROM subscriptions_meter WHERE next_tick_at IS NOT NULL",
     ),
+    "price notices": (
+        price_moves.tell_due,
+        "SELECT min(move.created_at) FROM subscriptions_moving moving"
+        " JOIN subscriptions_pricemove move ON move.id = moving.move_id"
+        " WHERE moving.told_at IS NULL AND moving.settled_at IS NULL",
+    ),
+    "price moves": (price_moves.move_due, "SELECT min(due_at) FROM subscriptions_moving WHERE due_at IS NOT NULL"),
     "mails": (
         mailings.send_due,
         "SELECT min(next_attempt_at) FROM notifications_message WHERE status IN ('due', 'sending')",

@@ -20,7 +20,10 @@ FROZEN = (
 
 def used(price: Price) -> bool:
     """Whether somebody has this price, had it, or was told of it: then it never changes."""
-    if Subscription.objects.filter(price=price).exists() or Period.objects.filter(price=price).exists():
+    if (
+        Subscription.objects.filter(Q(price=price) | Q(next_price=price)).exists()
+        or Period.objects.filter(price=price).exists()
+    ):
         return True
     told = PriceMove.objects.exclude(status=PriceMove.Status.DRAFT)
     return told.filter(Q(to_price=price) | Q(from_price=price)).exists()

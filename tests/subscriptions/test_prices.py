@@ -59,6 +59,15 @@ def test_P12_a_price_of_a_term_long_ago_is_frozen_too(month: Plan, settings: Any
     changed("price_frozen", Price.objects.get(amount=29_900), amount=1)
 
 
+def test_P12_a_price_that_somebody_chose_for_the_next_term_is_frozen_too(month: Plan, settings: Any) -> None:
+    bought(fake_bank(settings), "month", NOW)
+    chosen = things.plan("quarter", 3, 79_900).prices.get()
+    Subscription.objects.update(next_plan=chosen.plan, next_price=chosen)
+    with pytest.raises(IntegrityError, match="price_frozen"), transaction.atomic():
+        Price.objects.filter(pk=chosen.pk).update(amount=1)
+    assert prices.used(chosen)
+
+
 def test_P12_an_unused_price_may_still_be_put_right(month: Plan) -> None:
     price = prices.add(month, rub(3990), starts_at=NOW + DAY, at=NOW)
     assert not prices.used(price)

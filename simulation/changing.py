@@ -1,0 +1,59 @@
+"""What one subscriber makes of a running subscription: another plan now or later, a rest, a trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.models import Payment
+from simulation.shop import Visitor
+from subscriptions import changes, next_plans, pauses, trials
+from subscriptions.models import Subscription
+
+
+class Changes:
+    """One visitor's wishes."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self._visitor = visitor
+        self._dice = visitor.dice
+
+    def wish(self, subscription: Subscription) -> Payment | None:
+        """One of them, by the dice. Returns the payment that it waits for, if any."""
+        draw = self._dice.random()
+        if draw < 0.4:
+            return self._upgrade(subscription)
+        if draw < 0.6:
+            self._do("another plan next", lambda: next_plans.plan_next(subscription.pk, self._plan(), **self._now()))
+        elif draw < 0.7:
+            self._do("keep the plan", lambda: next_plans.keep_plan(subscription.pk, **self._now()))
+        else:
+            self._do("pause", lambda: pauses.pause(subscription.pk, by_customer=True, **self._now()))
+        return None
+
+    def resume(self, subscription: Subscription) -> None:
+        """Goes on after a rest."""
+        self._do("go on", lambda: pauses.resume(subscription.pk, by_customer=True, **self._now()))
+
+    def try_out(self) -> None:
+        """Begins a trial, or hears that it is had already."""
+        plan = self._plan()
+        self._do(f"try {plan}", lambda: trials.begin(self._visitor.user_id, plan, **self._now()))
+
+    def _upgrade(self, subscription: Subscription) -> Payment | None:
+        """A dearer plan at once: on the bank's page, or by the saved card."""
+        order, by_card = self._visitor.order(self._plan()), self._dice.random() < 0.3
+        made = self._visitor.act(
+            f"upgrade to {order.plan}",
+            lambda: changes.upgrade(subscription.pk, order, by_saved_card=by_card, **self._now()),
+            twin=self._dice.random() < 0.3,
+        )
+        return made.payment if made else None
+
+    def _plan(self) -> str:
+        return self._dice.choice(self._visitor.plans)
+
+    def _do(self, what: str, verb: object) -> None:
+        self._visitor.act(what, verb, twin=self._dice.random() < 0.3)
+
+    def _now(self) -> dict[str, Any]:
+        return {"actor": self._visitor.actor, "at": self._visitor.world.now}
