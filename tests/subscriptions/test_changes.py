@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import checkouts, money, payments, refunds
@@ -238,6 +238,37 @@ def test_the_credit_is_never_above_what_is_left_and_never_grows(
     assert begin <= now.counts_from <= moment and now.months >= 1
     if moment > term.paid_at + term.cooling_off:
         assert pricing.unused(term, moment).refund <= now.amount
+
+
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    first=st.sampled_from(["month", "quarter", "year"]),
+    share=st.floats(0, 0.999),
+    then=st.integers(0, 370 * 86_400),
+    more=st.integers(0, 90 * 86_400),
+)
+def test_cancelling_after_an_upgrade_never_returns_more_than_was_paid_nor_more_later(
+    first: str, share: float, then: int, more: int, bank: FakeAcquirer
+) -> None:
+    sold = bought(bank, first, MORNING)
+    assert sold.valid_till
+    moment = MORNING + (sold.valid_till - MORNING) * share
+    alone = cancellation.preview(sold, at=moment).refund
+    seen = changes.preview(sold, "prime", at=moment)
+    assert rub(0) <= seen.credit <= seen.credit + seen.to_pay == seen.price
+    asked_for = asked(sold, "prime", moment, expected_total=seen.to_pay)
+    assert asked_for.change.invoice.money == seen.to_pay
+    paid(bank, asked_for.payment, moment)
+    sold = Subscription.objects.get(pk=sold.pk)
+    assert sold.valid_till == seen.ends_at
+    soon = min(moment + timedelta(seconds=then), seen.ends_at - timedelta(seconds=2))
+    late = min(soon + timedelta(seconds=more), seen.ends_at - timedelta(seconds=1))
+    early = cancellation.preview(sold, at=soon).refund
+    assert rub(0) <= cancellation.preview(sold, at=late).refund <= early
+    assert cancellation.preview(sold, at=moment).refund <= seen.to_pay + alone  # changing first never returns more
+    done = cancellation.cancel(sold.pk, actor="test", at=soon, expected_refund=early)
+    assert (done.total or rub(0)) == early
+    assert all(refund.money <= refund.payment.money for refund in done.refunds)
 
 
 def test_the_guards_of_a_change(bank: FakeAcquirer) -> None:
