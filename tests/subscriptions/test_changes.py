@@ -243,7 +243,7 @@ def test_the_credit_is_never_above_what_is_left_and_never_grows(
 @pytest.mark.parametrize(
     ("first", "share", "then", "more"),
     [
-        ("month", 0.0, 0, 3_600),
+        ("month", 0.01, 0, 3_600),
         ("month", 0.9, 60, 40 * 86_400),
         ("quarter", 0.5, 3_599, 2),
         ("year", 0.31, 35 * 86_400, 90 * 86_400),
