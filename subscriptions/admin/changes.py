@@ -116,7 +116,7 @@ class Resume(Deed):
     confirm = "Go on with it"
 
     def applies(self, row: Subscription) -> bool:
-        return row.status == Subscription.Status.PAUSED
+        return bool(row.status == Subscription.Status.PAUSED)
 
     def tells(self, row: Subscription, at: datetime) -> list[tuple[str, str]]:
         seen = pauses.return_preview(row, at=at)

@@ -63,7 +63,7 @@ def test_P13_many_people_get_a_term_and_a_report_says_who_did_not(
     said = clerk.client.post("/admin/accounts/user/", form, follow=True).text
     run_until_idle(now())
     assert Subscription.objects.get(user=other).status == "active"
-    assert "boris@example.org: Given." in said and "anna@example.org: They have One year already." in said
+    assert "Boris@example.org: Given." in said and "Anna@example.org: They have One year already." in said
 
 
 def test_P13_who_may_not_give_gives_nothing(staff: Callable[..., Desk], paid: Payment, anna: User) -> None:

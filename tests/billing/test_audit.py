@@ -21,7 +21,7 @@ from subscriptions.models import Plan
 from tests.billing.desk import bill, give_back, paid
 from tests.billing.meters import METERS
 from tests.fake_acquirer import FakeAcquirer
-from tests.subscriptions import test_audit_prices, test_audit_renewals
+from tests.subscriptions import test_audit_changes, test_audit_prices, test_audit_renewals
 from tests.subscriptions.shopping import settle
 from tests.things import DAY, now, plan, run_until_idle, viewer
 
@@ -237,7 +237,8 @@ def test_B2_each_kind_of_thing_that_waits_for_a_human_is_told(name: str, books: 
 def test_B2_every_check_has_a_test_in_which_it_finds_what_it_is_for() -> None:
     # time alone breaks the first: a test of its own, below
     promos = {"promo.counted", "promo.used", "promo.saved"}
-    elsewhere = {"invoice.closed", *METERS, *test_audit_renewals.CASES, *test_audit_prices.CASES, *promos}
+    others = {*test_audit_renewals.CASES, *test_audit_prices.CASES, *test_audit_changes.CASES}
+    elsewhere = {"invoice.closed", *METERS, *promos, *others}
     tested = {name for names in CASES for name in names.split("+")} | TOLD.keys() | elsewhere
     assert tested - {"*", ""} == set(audit.names())
 

@@ -240,6 +240,40 @@ def test_the_credit_is_never_above_what_is_left_and_never_grows(
         assert pricing.unused(term, moment).refund <= now.amount
 
 
+@pytest.mark.parametrize(
+    ("first", "share", "then", "more"),
+    [
+        ("month", 0.01, 0, 3_600),
+        ("month", 0.9, 60, 40 * 86_400),
+        ("quarter", 0.5, 3_599, 2),
+        ("year", 0.31, 35 * 86_400, 90 * 86_400),
+        ("year", 0.999, 366 * 86_400, 86_400),
+    ],
+)
+def test_cancelling_after_an_upgrade_never_returns_more_than_was_paid_nor_more_later(
+    first: str, share: float, then: int, more: int, bank: FakeAcquirer
+) -> None:
+    sold = bought(bank, first, MORNING)
+    assert sold.valid_till
+    moment = MORNING + (sold.valid_till - MORNING) * share
+    alone = cancellation.preview(sold, at=moment).refund
+    seen = changes.preview(sold, "prime", at=moment)
+    assert rub(0) <= seen.credit <= seen.credit + seen.to_pay == seen.price
+    asked_for = asked(sold, "prime", moment, expected_total=seen.to_pay)
+    assert asked_for.change.invoice.money == seen.to_pay
+    paid(bank, asked_for.payment, moment)
+    sold = Subscription.objects.get(pk=sold.pk)
+    assert sold.valid_till == seen.ends_at
+    soon = min(moment + timedelta(seconds=then), seen.ends_at - timedelta(seconds=2))
+    late = min(soon + timedelta(seconds=more), seen.ends_at - timedelta(seconds=1))
+    early = cancellation.preview(sold, at=soon).refund
+    assert rub(0) <= cancellation.preview(sold, at=late).refund <= early
+    assert cancellation.preview(sold, at=moment).refund <= seen.to_pay + alone  # changing first never returns more
+    done = cancellation.cancel(sold.pk, actor="test", at=soon, expected_refund=early)
+    assert (done.total or rub(0)) == early
+    assert all(refund.money <= refund.payment.money for refund in done.refunds)
+
+
 def test_the_guards_of_a_change(bank: FakeAcquirer) -> None:
     from tests.rows import changed
 
