@@ -35,9 +35,9 @@ def moves(settings: Any) -> None:
     _announce(plan, price, begun, begun + timedelta(days=31))
     vera.go(begun)
     vera.go(begun + timedelta(days=31, hours=1))
-    dearer = prices.add(plan, rub(499), starts_at=now - timedelta(hours=1), at=now)
-    _announce(plan, dearer, now - timedelta(hours=1), now + timedelta(days=31))
-    vera.go(now - timedelta(hours=1))
+    dearer = prices.add(plan, rub(499), starts_at=now - timedelta(hours=3), at=now)
+    _announce(plan, dearer, now - timedelta(hours=3), now + timedelta(days=31))
+    vera.go(now - timedelta(hours=3))
     things.run_until_idle(now)
 
 
