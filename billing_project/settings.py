@@ -268,22 +268,17 @@ if not TOKEN_KEYS:
 
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
-DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing")  # or best_of: see subscriptions/quotes.py
-if DISCOUNT_STACKING not in ("standing", "best_of"):
-    raise ImproperlyConfigured("DISCOUNT_STACKING is standing or best_of.")
+DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing", choices=["standing", "best_of"])  # see quotes.py
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
-# The most that may be put into a wallet at once, in whole units by currency ("" is any other).
-TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}
+TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}  # whole units put into a wallet at once
 METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often
 METER_LOW = timedelta(hours=env.int("METER_LOW_HOURS", default=24))  # the customer is told when less is left
-# A sweep that would move more than `factor` times the people or the sum that were forecast stops and asks a human
-# (billing.guard); never below the floors: `least` people, `least_amounts` by currency ("" is any other).
+# A sweep of more than `factor` times what was forecast stops; not below `least` people or these sums ("": any other).
 SWEEP_GUARD = {
     "factor": env.int("SWEEP_GUARD_FACTOR", default=3),
     "least": env.int("SWEEP_GUARD_LEAST", default=50),
     "least_amounts": {"RUB": 250_000, "KZT": 1_500_000, "JPY": 500_000, "": 3_000},
 }
-
 # A renewal that was declined is tried again so many hours after the end of the term, while the plan's grace lasts.
 DUNNING_STEPS = [timedelta(hours=int(step)) for step in env.list("DUNNING_STEPS_HOURS", default=["24", "48"])]
 DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3))  # the last try: before grace ends

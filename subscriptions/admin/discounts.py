@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -104,6 +105,15 @@ class PromoCodeForm(CodeForm):
             if not data.get("currency") and "currency" not in self.errors:
                 data["currency"] = "RUB"
         return data
+
+    def _post_clean(self) -> None:
+        """Asks every constraint: Django passes over those of a field that was left empty."""
+        super()._post_clean()  # type: ignore[misc]
+        if not self.errors:
+            try:
+                self.instance.validate_constraints()
+            except ValidationError as error:
+                self.add_error(None, error)
 
 
 @admin.register(PromoCode)

@@ -148,7 +148,6 @@ UNSUBSCRIBED_JSON: dict[str, Any] = {
 ACCESS_JSON: dict[str, Any] = {
     "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
     "entitlements": [{"role": "cinema", "until": "2027-11-22T17:03:40Z"}],
-    "explanation": EXPLAINED,
 }
 TARIFFS_JSON: dict[str, Any] = {
     "results": [

@@ -41,6 +41,7 @@ def test_M12_a_quote_tells_the_total_and_why(anna: Api) -> None:
         "currency": "RUB",
         "list_price": "2699.00",
         "candidates": [],
+        "promo_code": "",
         "applied": None,
         "explanation": "One year, 12 months: 2\u00a0699.00\u00a0₽. The price of 2\u00a0699.00\u00a0₽ "
         "for 12 months counts since 1 January 2020.",
@@ -54,7 +55,7 @@ def test_M12_subscribe_pay_and_watch(anna: Api, acquirer: FakeAcquirer, slash: s
     assert answer.status_code == 201 and set(answer.data) == {"id", "status", "invoice", "payment", "redirect_url"}
     born = answer.data
     assert born["status"] == "pending" and born["redirect_url"].startswith("https://bank.example/pay/")
-    none = anna.get("access" + slash).data
+    none = anna.get("access" + slash, explain="true").data
     assert (none["user_id"], none["entitlements"]) == (str(anna.user.pk), [])
     assert none["explanation"].startswith("One year begins when")
 

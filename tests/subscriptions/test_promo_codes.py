@@ -14,11 +14,9 @@ from billing import checkouts, payments
 from billing.errors import Conflict
 from billing.models import Delivery, Payment, Refund
 from subscriptions import agreements, lifecycle, offers, renewals
-from subscriptions.models import PersonalDiscount as Personal
-from subscriptions.models import Plan, PromoCode, Redemption, Subscription, TermDiscount
-from tests import rows
+from subscriptions.models import Plan, PromoCode, Redemption, Subscription
 from tests.fake_acquirer import FakeAcquirer
-from tests.subscriptions.promo import LONG_AGO, for_months, off, personal, promo, refusal, states, total_of
+from tests.subscriptions.promo import for_months, off, personal, promo, refusal, states, total_of
 from tests.subscriptions.renewing import Renewing
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, paid, rub
 from tests.things import DAY, HOUR, plan, run_until_idle, viewer
@@ -33,9 +31,6 @@ def bank(settings: Any) -> FakeAcquirer:
     plan("month", 1, 29_900)
     plan("year", 12, 269_900)
     return fake_bank(settings)
-
-
-# --- Standing discounts ---
 
 
 def test_T2_a_personal_discount_counts_while_it_is_valid_and_for_its_owner_only() -> None:
@@ -78,9 +73,6 @@ def test_T2_best_of_is_a_setting(settings: Any) -> None:
     personal(vera, 10)
     for_months(12, 5)
     assert offers.find("year", at=MORNING, user_id=vera.pk).quote.total == rub("2429.10")
-
-
-# --- A code's way ---
 
 
 def test_T4_a_code_is_reserved_with_the_invoice_and_used_with_the_money(bank: FakeAcquirer) -> None:
@@ -193,9 +185,6 @@ def test_T4_a_figure_that_is_stale_is_refused_with_the_new_one_and_the_code_stay
     assert states() == []
 
 
-# --- Renewals ---
-
-
 def test_T4_a_code_for_every_term_goes_on_though_nobody_new_can_use_it(bank: FakeAcquirer) -> None:
     promo(every_term=True, total_limit=1, valid_until=MORNING + DAY)
     vera = Renewing(bank, "month", MORNING, promo_code="SPRING")
@@ -263,9 +252,6 @@ def test_T3_billing_many_asks_for_discounts_as_often_as_billing_one(bank: FakeAc
     assert counted[0] == counted[1]
 
 
-# --- Bad input ---
-
-
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
@@ -294,47 +280,6 @@ def test_T4_one_customer_uses_it_once_however_many_uses_there_are(bank: FakeAcqu
     run_until_idle(MORNING + 60 * DAY)
     assert refusal("SPRING", MORNING + 60 * DAY, row.user) == "promo_used_by_you"
     assert refusal("SPRING", MORNING + 60 * DAY) == ""
-
-
-@pytest.mark.parametrize("percent", [0, -1, 101, 1000])
-def test_T4_the_database_refuses_a_percent_that_is_none(percent: int) -> None:
-    rows.refused("personal_discount_percent", Personal, user=viewer(), percent=percent, valid_from=LONG_AGO)
-    rows.refused("term_discount_percent", TermDiscount, months=6, percent=percent)
-    rows.refused("promo_code_percent", PromoCode, code="X", percent=percent, valid_from=LONG_AGO)
-
-
-def test_T4_the_database_refuses_codes_that_contradict_themselves() -> None:
-    def refused(name: str, **more: Any) -> None:
-        rows.refused(name, PromoCode, **{"code": "X", "valid_from": LONG_AGO} | more)
-
-    refused("promo_code_percent_or_amount")
-    refused("promo_code_percent_or_amount", percent=10, amount=100, currency="RUB")
-    refused("promo_code_percent_or_amount", amount=100)
-    refused("promo_code_percent_or_amount", amount=0, currency="RUB")
-    refused("promo_code_ends_later", percent=10, valid_until=LONG_AGO)
-    refused("promo_code_within_limit", percent=10, total_limit=1, taken=2)
-    promo("Spring")
-    refused("promo_code_once", percent=10, code="sPRING")
-    rows.refused("personal_discount_ends_later", Personal, user=viewer(), percent=1, valid_from=END, valid_until=END)
-    rows.refused("term_discount_months", TermDiscount, months=0, percent=1)
-
-
-def test_T4_the_database_keeps_the_limits_whoever_writes() -> None:
-    promo("TWO", total_limit=2, per_user_limit=1)
-    vera = viewer()
-    invoice = chosen("month", MORNING, vera, promo_code="TWO").invoice
-
-    def redemption(name: str, **more: Any) -> None:
-        values = {"promo_code": PromoCode.objects.get(), "saved": 1, "reserved_at": MORNING}
-        rows.refused(name, Redemption, **values | more)
-
-    redemption("promo_code_within_limit_of_a_user", user=vera, invoice=rows.invoice(user=vera))
-    chosen("month", MORNING, promo_code="TWO")
-    ivan = viewer()
-    redemption("promo_code_within_limit", user=ivan, invoice=rows.invoice(user=ivan))
-    redemption("redemption_saves_something", user=ivan, invoice=rows.invoice(user=ivan), saved=0, renews=True)
-    row = Redemption.objects.get(invoice=invoice)
-    rows.changed("redemption_used_or_released", row, used_at=MORNING, released_at=MORNING)
 
 
 def test_T4_staff_voiding_the_invoice_frees_the_code() -> None:
