@@ -12,6 +12,7 @@ def activate_what_was_paid(event: Event) -> None:
     redemptions.use(event.subject_id, at=event.at)
     lifecycle.activate(event.subject_id, actor="system", at=event.at)
     renewals.extend(event.subject_id, actor="system", at=event.at)
+    switching.apply(event.subject_id, actor="system", at=event.at)
     look_at_the_meter(event)
 
 
@@ -26,6 +27,7 @@ def look_at_the_meter(event: Event) -> None:
 def abandon_what_was_not_paid(event: Event) -> None:
     lifecycle.abandon(event.subject_id, actor="system", at=event.at, reason=event.reason)
     renewals.closed(event.subject_id, at=event.at)
+    switching.close(event.subject_id, at=event.at, reason=event.reason)
 
 
 @events.on("invoice.voided", "invoice.written_off")
@@ -36,13 +38,3 @@ def free_the_code_of_what_was_not_paid(event: Event) -> None:
 @events.on("payment.failed", "payment.cancelled")
 def think_of_the_next_try(event: Event) -> None:
     renewals.tell(uuid.UUID(str(event.data["invoice"])), at=event.at)
-
-
-@events.on("invoice.paid")
-def change_the_plan_that_was_paid(event: Event) -> None:
-    switching.apply(event.subject_id, actor="system", at=event.at)
-
-
-@events.on("invoice.voided")
-def close_the_change_that_was_not_paid(event: Event) -> None:
-    switching.close(event.subject_id, at=event.at, reason=event.reason)

@@ -188,7 +188,9 @@ def test_B3_access_that_is_cancelled_awaited_paused_or_was_never_there(bank: Fak
     assert "goes on to 28 February 2026, 12:00 MSK." in text and "bored" not in text
     assert "nothing is left of it. So it gives no access now." in told(vera.user, at("2026-03-16T12:00"))
     resting = bought(bank, "year", MORNING)
-    Subscription.objects.filter(pk=resting.pk).update(status="paused", access_until=MORNING + DAY)
+    Subscription.objects.filter(pk=resting.pk).update(
+        status="paused", access_until=MORNING + DAY, paused_at=MORNING + DAY
+    )
     assert told(resting.user, MORNING + 2 * DAY) == "One year is paused. So it gives no access now."
 
 

@@ -10,7 +10,7 @@ from moneyed import Money
 from billing import invoices, ledger, payments
 from billing.errors import Conflict
 from billing.models import Event, Invoice, Payment, Transfer
-from subscriptions import offers, pricing
+from subscriptions import offers, quotes
 from tests.subscriptions.shopping import check_out
 from tests.subscriptions.terms import at, chosen, fake_bank, news, right, rub, told
 from tests.things import plan, viewer
@@ -37,7 +37,7 @@ def free(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A discount of the whole price."""
     fake_bank(settings)
     plan("month", 1, 29_900)
-    gift = pricing.Quote("Month", 1, rub(299), rub(0))
+    gift = quotes.Quote("Month", 1, rub(299), rub(0))
     monkeypatch.setattr(offers.Offer, "quote", gift)
 
 
