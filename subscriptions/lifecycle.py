@@ -35,8 +35,8 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
     `plan_not_found`; Conflict `already_subscribed`, `stale_total`, `payment_in_progress`, `request_key_reused`; Invalid
     `unknown_acquirer`; and for a promo code as `discounts.usable` does.
     """
-    keyed = Subscription.objects.filter(user_id=user_id, request_key=order.request_key or "-")
-    known = bool(order.promo_code) and keyed.exists()  # sent again: it holds the code already
+    keyed = Subscription.objects.filter(user_id=user_id, request_key=order.request_key)
+    known = bool(order.promo_code and order.request_key) and keyed.exists()  # sent again: it holds the code already
     offer = offers.find(order.plan, at=at, user_id=user_id, promo_code="" if known else order.promo_code)
     total = offer.quote.total
     if not known and order.expected_total not in (None, total):
@@ -206,15 +206,11 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         request_key=order.request_key or None,
         created_at=at,
     )
+    account = ledger.revenue(offer.price.currency)
     invoice = invoices.issue(
-        user_id=user.pk,
-        lines=[offer.line()],
-        account=ledger.revenue(offer.price.currency),
-        purpose="subscription",
-        actor=actor,
-        at=at,
-        expires_at=at + settings.CHECKOUT_TTL,
-    )
+        user_id=user.pk, lines=[offer.line()], account=account, purpose="subscription",
+        actor=actor, at=at, expires_at=at + settings.CHECKOUT_TTL,
+    )  # fmt: skip
     redemptions.reserve(invoice.pk, user.pk, offer.quote, offer.plan, offer.price, at=at)
     _first_period(subscription, offer, invoice, at)
     events.emit(

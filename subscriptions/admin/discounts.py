@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -93,27 +92,28 @@ class PromoCodeForm(CodeForm):
         return str(self.cleaned_data["currency"]).upper()
 
     def clean(self) -> dict[str, Any]:
+        """What the database says too: of fields that are not in the form, Django asks no constraint."""
         data = super().clean() or self.cleaned_data
-        if "sum" not in self.fields:
-            return data
-        self.instance.amount = None
-        if data.get("sum"):
-            try:
-                self.instance.amount = money.to_minor(money.parse(data["sum"].strip(), data.get("currency") or "RUB"))
-            except money.BadAmount as error:
-                self.add_error("sum", f"{str(error).capitalize()}.")
-            if not data.get("currency") and "currency" not in self.errors:
-                data["currency"] = "RUB"
+        limit = data.get("total_limit")
+        if limit is not None and limit < self.instance.taken:
+            self.add_error("total_limit", "It has been used more often than that already.")
+        if "sum" in self.fields:
+            self._worth(data)
         return data
 
-    def _post_clean(self) -> None:
-        """Asks every constraint: Django passes over those of a field that was left empty."""
-        super()._post_clean()  # type: ignore[misc]
-        if not self.errors:
+    def _worth(self, data: dict[str, Any]) -> None:
+        typed = str(data.get("sum") or "").strip()
+        data["currency"] = (data.get("currency") or "RUB") if typed else ""
+        self.instance.amount = None
+        if typed:
             try:
-                self.instance.validate_constraints()
-            except ValidationError as error:
-                self.add_error(None, error)
+                self.instance.amount = money.to_minor(money.parse(typed, data["currency"]))
+            except money.BadAmount as error:
+                self.add_error("sum", f"{str(error).capitalize()}.")
+        amount = self.instance.amount
+        one_of_two = (amount is None) != (data.get("percent") is None)
+        if not self.errors and not (one_of_two and (amount is None or amount > 0)):
+            self.add_error(None, "A code takes off a percent, or an amount above zero with its currency.")
 
 
 @admin.register(PromoCode)

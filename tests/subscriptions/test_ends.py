@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from billing import audit
+from billing.models import Event
 from subscriptions import endings
+from subscriptions.models import Subscription
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.terms import at, bought, fake_bank, told
 from tests.things import plan
@@ -50,18 +54,33 @@ def test_T9_a_scheduler_that_slept_tells_every_step(bank: FakeAcquirer) -> None:
     assert endings.end_due(at=at("2027-07-01T12:00")) == 0
 
 
+@pytest.mark.parametrize("dies_in", ["_make", "end"])
 def test_T9_a_sweep_that_died_with_a_subscription_in_hand_leaves_it_to_the_next(
-    bank: FakeAcquirer, monkeypatch: Any
+    bank: FakeAcquirer, monkeypatch: Any, dies_in: str
 ) -> None:
     sold = bought(bank, "month", MORNING)
     over = at("2026-02-28T12:00")
+    if dies_in == "end":  # two steps at once are not made in the batch
+        over = at("2026-03-05T12:00")
     with monkeypatch.context() as dying:
-        dying.setattr(endings, "end", lambda *_, **__: 1 / 0)
-        endings.end_due(at=over)
-    assert endings.end_due(at=over) == 0  # leased
-    assert endings.end_due(at=over + endings.LEASE) == 1
+        dying.setattr(endings, dies_in, lambda *_, **__: 1 / 0)
+        with suppress(ZeroDivisionError):
+            endings.end_due(at=over)
+    assert endings.end_due(at=over) == (dies_in == "_make")  # the other is leased
+    endings.end_due(at=over + endings.LEASE)
     sold.refresh_from_db()
-    assert sold.status == "past_due"
+    assert sold.status == ("past_due" if dies_in == "_make" else "expired")
+
+
+def test_T9_many_ends_ask_the_database_as_often_as_one(bank: FakeAcquirer, django_assert_max_num_queries: Any) -> None:
+    for _ in range(12):
+        bought(bank, "month", MORNING)
+    with django_assert_max_num_queries(12):
+        assert endings.end_due(at=at("2026-02-28T12:00")) == 12
+    assert set(Subscription.objects.values_list("status", flat=True)) == {"past_due"}
+    assert Event.objects.filter(kind="subscription.past_due").count() == 12
+    broken = [each.check.name for each in audit.run(at=at("2026-02-28T12:00")).breaches]
+    assert not [name for name in broken if name.startswith(("subscription", "period"))]
 
 
 def test_T6_a_plan_without_grace_ends_at_once(bank: FakeAcquirer) -> None:

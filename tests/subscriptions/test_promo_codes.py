@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from acquiring.types import Status
-from billing import checkouts, payments
+from billing import payments
 from billing.errors import Conflict
 from billing.models import Delivery, Payment, Refund
 from subscriptions import agreements, lifecycle, offers, renewals
-from subscriptions.models import Plan, PromoCode, Redemption, Subscription
+from subscriptions.models import PromoCode, Redemption, Subscription
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.promo import for_months, off, personal, promo, refusal, states, total_of
 from tests.subscriptions.renewing import Renewing
@@ -31,6 +31,9 @@ def bank(settings: Any) -> FakeAcquirer:
     plan("month", 1, 29_900)
     plan("year", 12, 269_900)
     return fake_bank(settings)
+
+
+# --- Standing discounts ---
 
 
 def test_T2_a_personal_discount_counts_while_it_is_valid_and_for_its_owner_only() -> None:
@@ -73,6 +76,9 @@ def test_T2_best_of_is_a_setting(settings: Any) -> None:
     personal(vera, 10)
     for_months(12, 5)
     assert offers.find("year", at=MORNING, user_id=vera.pk).quote.total == rub("2429.10")
+
+
+# --- A code's way ---
 
 
 def test_T4_a_code_is_reserved_with_the_invoice_and_used_with_the_money(bank: FakeAcquirer) -> None:
@@ -185,6 +191,9 @@ def test_T4_a_figure_that_is_stale_is_refused_with_the_new_one_and_the_code_stay
     assert states() == []
 
 
+# --- Renewals ---
+
+
 def test_T4_a_code_for_every_term_goes_on_though_nobody_new_can_use_it(bank: FakeAcquirer) -> None:
     promo(every_term=True, total_limit=1, valid_until=MORNING + DAY)
     vera = Renewing(bank, "month", MORNING, promo_code="SPRING")
@@ -250,42 +259,3 @@ def test_T3_billing_many_asks_for_discounts_as_often_as_billing_one(bank: FakeAc
             renewals.bill(some, actor="test", at=END)
         counted.append(len(queries))
     assert counted[0] == counted[1]
-
-
-@pytest.mark.parametrize(
-    ("typed", "code"),
-    [
-        ("NOBODY", "promo_not_found"), ("SPRING\x00", "promo_not_found"), ("٣٤", "promo_not_found"),
-        ("S" * 200, "promo_not_found"), ("%", "promo_not_found"), ("SPRIN_", "promo_not_found"),
-        ("OVER", "promo_expired"), ("OFF", "promo_expired"), ("SOON", "promo_not_begun"),
-        ("YEARLY", "promo_other_plan"), ("DOLLARS", "promo_other_currency"), ("NONE", "promo_used_up"),
-    ],
-)  # fmt: skip
-def test_T4_a_code_that_cannot_be_used_is_refused_by_name_and_nothing_is_written(typed: str, code: str) -> None:
-    promo()
-    promo("OVER", valid_until=MORNING)
-    promo("OFF", is_on=False)
-    promo("SOON", valid_from=MORNING + HOUR)
-    promo("YEARLY", plans=[Plan.objects.get(code="year")])
-    off("DOLLARS", 100, currency="USD")
-    promo("NONE", total_limit=0)
-    assert refusal(typed, MORNING) == code
-    assert not Subscription.objects.exists()
-    assert not Redemption.objects.exists()
-
-
-def test_T4_one_customer_uses_it_once_however_many_uses_there_are(bank: FakeAcquirer) -> None:
-    promo(total_limit=10)
-    row = bought(bank, "month", MORNING, promo_code="SPRING")
-    run_until_idle(MORNING + 60 * DAY)
-    assert refusal("SPRING", MORNING + 60 * DAY, row.user) == "promo_used_by_you"
-    assert refusal("SPRING", MORNING + 60 * DAY) == ""
-
-
-def test_T4_staff_voiding_the_invoice_frees_the_code() -> None:
-    promo(total_limit=1)
-    begun = chosen("month", MORNING, promo_code="SPRING")
-    checkouts.close(begun.invoice.pk, actor="staff", at=MORNING, reason="a mistake")
-    news(MORNING)
-    news(MORNING + DAY)
-    assert states() == ["released"]

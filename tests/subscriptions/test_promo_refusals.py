@@ -1,4 +1,4 @@
-"""T2-T4: what the database refuses of discounts and codes, whoever writes."""
+"""T4: codes that cannot be used, and what the database refuses whoever writes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from billing import checkouts
 from subscriptions.models import PersonalDiscount as Personal
-from subscriptions.models import PromoCode, Redemption, TermDiscount
+from subscriptions.models import Plan, PromoCode, Redemption, Subscription, TermDiscount
 from tests import rows
 from tests.fake_acquirer import FakeAcquirer
-from tests.subscriptions.promo import LONG_AGO, promo
-from tests.subscriptions.terms import at, chosen, fake_bank
-from tests.things import plan, viewer
+from tests.subscriptions.promo import LONG_AGO, off, promo, refusal, states
+from tests.subscriptions.terms import at, bought, chosen, fake_bank, news
+from tests.things import DAY, HOUR, plan, run_until_idle, viewer
 
 pytestmark = pytest.mark.django_db
 MORNING = at("2026-01-31T12:00")
@@ -24,6 +25,36 @@ def bank(settings: Any) -> FakeAcquirer:
     plan("month", 1, 29_900)
     plan("year", 12, 269_900)
     return fake_bank(settings)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("NOBODY", "promo_not_found"), ("SPRING\x00", "promo_not_found"), ("٣٤", "promo_not_found"),
+        ("S" * 200, "promo_not_found"), ("%", "promo_not_found"), ("SPRIN_", "promo_not_found"),
+        ("OVER", "promo_expired"), ("OFF", "promo_expired"), ("SOON", "promo_not_begun"),
+        ("YEARLY", "promo_other_plan"), ("DOLLARS", "promo_other_currency"), ("NONE", "promo_used_up"),
+    ],
+)  # fmt: skip
+def test_T4_a_code_that_cannot_be_used_is_refused_by_name_and_nothing_is_written(typed: str, code: str) -> None:
+    promo()
+    promo("OVER", valid_until=MORNING)
+    promo("OFF", is_on=False)
+    promo("SOON", valid_from=MORNING + HOUR)
+    promo("YEARLY", plans=[Plan.objects.get(code="year")])
+    off("DOLLARS", 100, currency="USD")
+    promo("NONE", total_limit=0)
+    assert refusal(typed, MORNING) == code
+    assert not Subscription.objects.exists()
+    assert not Redemption.objects.exists()
+
+
+def test_T4_one_customer_uses_it_once_however_many_uses_there_are(bank: FakeAcquirer) -> None:
+    promo(total_limit=10)
+    row = bought(bank, "month", MORNING, promo_code="SPRING")
+    run_until_idle(MORNING + 60 * DAY)
+    assert refusal("SPRING", MORNING + 60 * DAY, row.user) == "promo_used_by_you"
+    assert refusal("SPRING", MORNING + 60 * DAY) == ""
 
 
 @pytest.mark.parametrize("percent", [0, -1, 101, 1000])
@@ -65,3 +96,12 @@ def test_T4_the_database_keeps_the_limits_whoever_writes() -> None:
     redemption("redemption_saves_something", user=ivan, invoice=rows.invoice(user=ivan), saved=0, renews=True)
     row = Redemption.objects.get(invoice=invoice)
     rows.changed("redemption_used_or_released", row, used_at=MORNING, released_at=MORNING)
+
+
+def test_T4_staff_voiding_the_invoice_frees_the_code() -> None:
+    promo(total_limit=1)
+    begun = chosen("month", MORNING, promo_code="SPRING")
+    checkouts.close(begun.invoice.pk, actor="staff", at=MORNING, reason="a mistake")
+    news(MORNING)
+    news(MORNING + DAY)
+    assert states() == ["released"]
