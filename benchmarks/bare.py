@@ -121,6 +121,7 @@ SUBSCRIBED = _insert(
     price_id="%(price_id)s",
     status="'pending'",
     auto_renew="false",
+    trial="false",
     cancel_reason="''",
     cancel_key="''",
 )

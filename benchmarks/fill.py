@@ -109,6 +109,7 @@ def _wait() -> None:
         price_id=str(price.pk),
         status="'pending'",
         auto_renew="false",
+        trial="false",
         cancel_reason="''",
         cancel_key="''",
     )

@@ -81,11 +81,14 @@ PROMISES = {
           JOIN subscriptions_meter meter ON meter.subscription_id = subscription.id
          WHERE subscription.user_id = ANY(%(users)s) AND subscription.status = 'active'
            AND meter.billed_to > subscription.access_until""",
-    "Two paid terms of a customer overlap": """
+    "Two terms of a customer overlap": """
         SELECT one.id FROM subscriptions_subscription one
+          JOIN subscriptions_period first ON first.subscription_id = one.id
           JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id
-         WHERE one.user_id = ANY(%(users)s) AND one.anchor_at IS NOT NULL AND two.anchor_at IS NOT NULL
-           AND greatest(one.anchor_at, two.anchor_at) < least(one.valid_till, two.valid_till)""",
+          JOIN subscriptions_period second ON second.subscription_id = two.id
+         WHERE one.user_id = ANY(%(users)s)
+           AND greatest(first.starts_at, second.starts_at)
+             < least(first.ends_at, second.ends_at, one.valid_till, two.valid_till)""",
 }
 ALL = " UNION ALL ".join(
     f"SELECT {number}, found.* FROM ({sql}) AS found"  # noqa: S608  texts of this file
