@@ -86,7 +86,7 @@ PROMISES = {
           JOIN subscriptions_period first ON first.subscription_id = one.id
           JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id
           JOIN subscriptions_period second ON second.subscription_id = two.id
-         WHERE one.user_id = ANY(%(users)s)
+         WHERE one.user_id = ANY(%(users)s) AND first.starts_at IS NOT NULL AND second.starts_at IS NOT NULL
            AND greatest(first.starts_at, second.starts_at)
              < least(first.ends_at, second.ends_at, one.valid_till, two.valid_till)""",
 }
