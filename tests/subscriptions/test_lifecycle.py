@@ -10,7 +10,7 @@ import pytest
 from billing import checkouts, events, invoices, payments
 from billing.errors import Conflict, Forbidden, NotFound, Refused
 from billing.models import Delivery, Event, Invoice, Payment
-from subscriptions import cancellation, lifecycle
+from subscriptions import cancellation, lifecycle, terms
 from subscriptions.models import Period, Plan, Price, Subscription
 from tests.fake_acquirer import FakeAcquirer, Fault
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, paid, rub, told
@@ -190,7 +190,7 @@ def test_M8_news_replayed_after_the_refund_revives_nothing(bank: FakeAcquirer) -
 
 
 def test_M4_a_crash_between_the_payment_and_the_news_only_delays(bank: FakeAcquirer, monkeypatch: Any) -> None:
-    monkeypatch.setattr(lifecycle, "anniversary", lambda *_: 1 / 0)
+    monkeypatch.setattr(terms, "anniversary", lambda *_: 1 / 0)
     begun = chosen("month", MORNING)
     paid(bank, begun, MORNING)
     assert Subscription.objects.get().status == "pending"
