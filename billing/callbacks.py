@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from acquiring import registry
 from acquiring.base import BadCallback
 from acquiring.types import Notice, Reply, Status, Subject
-from billing import outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
+from billing import batches, outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Case, Payment, Refund
 
@@ -52,7 +52,7 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
     return backend.reply(notice, True)
 
 
-def process_due(*, at: datetime, limit: int = 50) -> int:
+def process_due(*, at: datetime, limit: int = 100) -> int:
     """Acts on the stored callbacks that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
         Callback.objects.filter(status=Callback.Status.RECEIVED),
@@ -62,7 +62,7 @@ def process_due(*, at: datetime, limit: int = 50) -> int:
         limit=limit,
         counter="attempts",
     )
-    sweeps.each(rows, lambda pk: process(pk, at=at))
+    sweeps.each(batches.settle(rows, at=at), lambda pk: process(pk, at=at))
     return len(rows)
 
 
@@ -72,10 +72,7 @@ def process(callback_id: int, *, at: datetime) -> Callback:
     if callback.status == Callback.Status.PROCESSED:
         return callback
     try:
-        notice = registry.get(callback.acquirer).parse(
-            callback.headers.get(":kind", ""), callback.headers, callback.body.encode()
-        )
-        trouble = _act(callback, notice, at)
+        trouble = _act(callback, batches.notice_of(callback), at)
     except Exception as error:
         log.exception("callback %s failed", callback.pk)
         callback.note = f"{type(error).__name__}: {error}"[:2000]

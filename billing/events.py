@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,10 +22,12 @@ log = logging.getLogger(__name__)
 __all__ = ["Event", "change", "deliver", "deliver_due", "emit", "emit_many", "on", "retry"]
 
 Handler = Callable[[Event], None]
+Many = Callable[[Sequence[Event]], Collection[int]]
 
 LEASE = timedelta(minutes=1)
 BACK_OFF = tuple(timedelta(seconds=s) for s in (1, 5, 15, 60, 300, 900, 3600))
 PARK_AFTER = 12  # attempts
+FEW = 2  # fewer deliveries are not worth a batch
 
 COLUMNS = (
     "kind", "subject_type", "subject_id", "from_state", "to_state", "actor", "reason", "user_id", "request_id", "at",
@@ -39,18 +41,25 @@ WRITE = f"""
     SELECT id FROM event"""  # noqa: S608  ours
 
 _handlers: dict[str, dict[str, Handler]] = defaultdict(dict)
+_many: dict[str, Many] = {}
 
 
-def on(*kinds: str) -> Callable[[Handler], Handler]:
+def on(*kinds: str, many: Many | None = None) -> Callable[[Handler], Handler]:
     """Registers a handler of events of these kinds.
 
     It runs after the commit, in a transaction of its own, at least once: it must be idempotent (a state machine's
     guard or a unique key) and must not call out to the network.
+
+    `many` does the same for several events, oldest first, in one transaction. It returns the ids of those it has seen
+    to; the handler is asked about each of the others, and about all of them where `many` raises.
     """
 
     def register(handler: Handler) -> Handler:
+        name = f"{handler.__module__}.{handler.__qualname__}"
         for kind in kinds:
-            _handlers[kind][f"{handler.__module__}.{handler.__qualname__}"] = handler
+            _handlers[kind][name] = handler
+        if many is not None:
+            _many[name] = many
         return handler
 
     return register
@@ -158,7 +167,8 @@ def deliver_due(*, at: datetime, limit: int = 200) -> int:
         limit=limit,
         counter="attempts",
     )
-    sweeps.each(rows, lambda pk: deliver(pk, at=at))
+    done = _delivered_together(rows, at)
+    sweeps.each([pk for pk in rows if pk not in done], lambda pk: deliver(pk, at=at))
     return len(rows)
 
 
@@ -195,6 +205,31 @@ def _written(event: Event, handlers: list[str]) -> int:
             [*(getattr(event, name) for name in COLUMNS), json.dumps(event.data, cls=DjangoJSONEncoder), handlers],
         )
         return int(cursor.fetchone()[0])
+
+
+def _delivered_together(delivery_ids: Sequence[int], at: datetime) -> set[int]:
+    """Hands the events over to those handlers that take many at once. Returns the deliveries that are done."""
+    if len(delivery_ids) < FEW:
+        return set()
+    by_handler: dict[str, list[int]] = defaultdict(list)
+    found = Delivery.objects.filter(pk__in=delivery_ids, handler__in=list(_many)).order_by("pk")
+    for pk, handler in found.values_list("pk", "handler"):
+        by_handler[handler].append(pk)
+    return {pk for handler, pks in by_handler.items() if len(pks) >= FEW for pk in _together(handler, pks, at)}
+
+
+def _together(handler: str, delivery_ids: Sequence[int], at: datetime) -> list[int]:
+    due = Delivery.objects.filter(pk__in=delivery_ids, status=Delivery.Status.DUE).order_by("pk")
+    try:
+        with transaction.atomic():
+            rows = due.select_for_update(of=("self",), skip_locked=True).select_related("event__user")
+            of_event = {row.event_id: row for row in rows}
+            done = [of_event[pk].pk for pk in _many[handler]([row.event for row in of_event.values()])]
+            Delivery.objects.filter(pk__in=done).update(status=Delivery.Status.DONE, done_at=at, error="")
+    except Exception:  # nothing of it is written; one by one the culprit is found, and the others go on
+        log.exception("%s failed for %s events together", handler, len(delivery_ids))
+        return []
+    return done
 
 
 def _lock_due(delivery_id: int) -> Delivery | None:

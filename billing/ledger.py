@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Q, Sum
@@ -78,6 +79,15 @@ def post(reference: str, *, debit: Account, credit: Account, amount: Money, desc
         description=description,
         at=at,
     )
+
+
+def post_many(transfers: Sequence[Transfer]) -> None:
+    """`post` for many transfers that are not saved yet, whose accounts are loaded, in two statements at most."""
+    accounts = [account for transfer in transfers for account in (transfer.debit, transfer.credit)]
+    wallets = {account.pk for account in accounts if account.kind == Account.Kind.WALLET}
+    if wallets:
+        list(Account.objects.select_for_update(no_key=True).filter(pk__in=wallets).order_by("pk"))
+    Transfer.objects.bulk_create(transfers)
 
 
 def balance(account: Account) -> Money:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from moneyed import Money
 
 from acquiring.types import Card, Decline, Outcome, Status
 from billing import events, invoices, ledger, mismatches, money, outcomes, refunds, sweeps, wake
-from billing.models import Invoice, Payment, PaymentMethod
+from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod
 from billing.models.fields import digest
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 20, 40, 60, 120, 300, 600, 1800, 3600, 6 * 3600))
 PARK_AFTER = 40  # checks: more than a week; it goes on being asked, but a human should know
 
-NOTED = (
+NOTED = (  # what `note` sets
     "acquirer_payment_id",
     "redirect_url",
     "card",
@@ -34,6 +35,7 @@ NOTED = (
     "decline_code",
     "decline_message",
 )
+TAKEN = ("surplus", "captured", "settled_at")  # what `take` sets besides
 
 
 def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, sure: bool = False) -> Payment:
@@ -55,7 +57,7 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, 
         odd = mismatches.odd(payment, outcome, sure)
         if odd:
             return _park(payment, odd, actor=actor, at=at)
-        _note(payment, outcome, at)
+        note(payment, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _settle(payment, outcome, actor=actor, at=at)
         elif payment.is_live:
@@ -104,10 +106,7 @@ def _move(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> No
 def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> None:
     """Money moved: transfer, invoice and events, or, for money that nobody owed, suspense and a refund."""
     invoice = payment.invoice
-    payment.surplus = invoice.status != Invoice.Status.OPEN
-    payment.captured = money.to_minor(outcome.amount) if outcome.amount is not None else payment.amount
-    payment.settled_at, payment.next_check_at = at, None
-    payment.decline = payment.decline_code = payment.decline_message = ""
+    take(payment, outcome, at)
     if payment.save_card and outcome.card and outcome.card.token:
         payment.method = payment.method or _keep_card(payment, outcome.card, at=at)
     if not payment.surplus and not payment.is_live:  # beside a live one there is no other: a unique index
@@ -117,7 +116,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         payment.succeed,
         actor=actor,
         at=at,
-        save=[*NOTED, "surplus", "captured", "settled_at", "method"],
+        save=[*NOTED, *TAKEN, "method"],
         data=told(payment),
     )
     ledger.post(
@@ -132,6 +131,14 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         _give_back(payment, at=at)
     else:
         invoices.paid(invoice, payment, actor=actor, at=at)
+
+
+def take(payment: Payment, outcome: Outcome, at: datetime) -> None:
+    """What a capture says of its payment, which is locked, as its invoice is. Nothing is saved."""
+    payment.surplus = payment.invoice.status != Invoice.Status.OPEN
+    payment.captured = money.to_minor(outcome.amount) if outcome.amount is not None else payment.amount
+    payment.settled_at, payment.next_check_at = at, None
+    payment.decline = payment.decline_code = payment.decline_message = ""
 
 
 def _give_back(payment: Payment, *, at: datetime) -> None:
@@ -181,11 +188,20 @@ def _keep_card(payment: Payment, card: Card, *, at: datetime) -> PaymentMethod |
 
 def what(invoice: Invoice) -> str:
     """What an invoice is for, as its lines say."""
-    return "; ".join(invoice.lines.order_by("position").values_list("description", flat=True))
+    return what_of([invoice])[invoice.pk]
 
 
-def told(payment: Payment) -> dict[str, str]:
-    """What events tell of a payment."""
+def what_of(rows: Sequence[Invoice]) -> dict[uuid.UUID, str]:
+    """`what` of many invoices, in one statement."""
+    found: dict[uuid.UUID, list[str]] = {row.pk: [] for row in rows}
+    lines = InvoiceLine.objects.filter(invoice__in=list(found)).order_by("position")
+    for invoice_id, description in lines.values_list("invoice_id", "description"):
+        found[invoice_id].append(description)
+    return {invoice_id: "; ".join(descriptions) for invoice_id, descriptions in found.items()}
+
+
+def told(payment: Payment, description: str | None = None) -> dict[str, str]:
+    """What events tell of a payment; `description`, where it is known, is `what` its invoice is for."""
     return {
         "amount": money.plain(payment.money),
         "currency": payment.currency,
@@ -193,7 +209,7 @@ def told(payment: Payment) -> dict[str, str]:
         "invoice": str(payment.invoice_id),
         "invoice_number": str(payment.invoice.number),
         "purpose": payment.invoice.purpose,
-        "description": what(payment.invoice),
+        "description": what(payment.invoice) if description is None else description,
         "acquirer": payment.acquirer,
         "card": payment.card,
         "decline": payment.decline,
@@ -234,12 +250,12 @@ def _again(payment: Payment, outcome: Outcome, taken: Money, *, actor: str, at: 
     reason = f"The order of payment {payment.pk} was captured again"
     data = told(again)
     events.emit("payment.created", again, actor=actor, at=at, reason=reason, to_state=again.status, data=data)
-    _note(again, outcome, at)
+    note(again, outcome, at)
     _settle(again, outcome, actor=actor, at=at)
     return again
 
 
-def _note(payment: Payment, outcome: Outcome, at: datetime) -> None:
+def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     """Keeps what the answer tells besides the state, and says when to ask again."""
     if outcome.status == Status.SUCCEEDED:
         payment.acquirer_payment_id = outcome.reference or payment.acquirer_payment_id  # what was captured

@@ -1,7 +1,19 @@
 """Which events are worth a mail. A mail is written here, inside the event's delivery, and sent by a sweep."""
 
+from collections.abc import Collection, Sequence
+
 from billing import events
 from notifications import mailings
+
+
+def write_mails(told: Sequence[events.Event]) -> Collection[int]:
+    mailings.write_many(told)
+    return [event.pk for event in told]
+
+
+def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
+    mailings.write_many([event for event in told if _is_news(event)])
+    return [event.pk for event in told]
 
 
 @events.on(
@@ -12,6 +24,7 @@ from notifications import mailings
     "subscription.suspended",
     "subscription.price_announced",
     "subscription.price_kept",
+    many=write_mails,
 )
 def write_mail(event: events.Event) -> None:
     mailings.write(event)
@@ -24,8 +37,13 @@ def write_mail(event: events.Event) -> None:
     "subscription.past_due",
     "subscription.expired",
     "subscription.ended",
+    many=write_of_the_terms,
 )
 def write_of_the_term(event: events.Event) -> None:
-    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer."""
-    if not event.data.get("replaced") and not event.data.get("at_once"):
+    if _is_news(event):
         mailings.write(event)
+
+
+def _is_news(event: events.Event) -> bool:
+    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer."""
+    return not event.data.get("replaced") and not event.data.get("at_once")

@@ -1,13 +1,24 @@
 """What subscriptions do when billing's news arrives. Each handler may run twice and changes nothing the second time."""
 
 import uuid
+from collections.abc import Collection, Sequence
 
 from billing import events
 from billing.models import Event
-from subscriptions import lifecycle, metering, redemptions, renewals, switching
+from subscriptions import activations, lifecycle, metering, redemptions, renewals, switching
 
 
-@events.on("invoice.paid")
+def activate_what_were_paid(told: Sequence[Event]) -> Collection[int]:
+    """The ordinary ones of many. A customer whose meter is to be looked at is left to the handler."""
+    metered = metering.to_ring({event.user_id for event in told if event.user_id}, at=min(event.at for event in told))
+    ordinary = {event.subject_id: event for event in told if event.user_id not in metered}
+    if not ordinary:
+        return []
+    paid = {invoice_id: event.at for invoice_id, event in ordinary.items()}
+    return [ordinary[invoice_id].pk for invoice_id in activations.activate_many(paid, actor="system")]
+
+
+@events.on("invoice.paid", many=activate_what_were_paid)
 def activate_what_was_paid(event: Event) -> None:
     redemptions.use(event.subject_id, at=event.at)
     lifecycle.activate(event.subject_id, actor="system", at=event.at)

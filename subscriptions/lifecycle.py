@@ -113,11 +113,8 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             return
         subscription = period.subscription
         begin = begins_at(running_out(subscription.user_id, at=at), at=at)
-        period.starts_at = begin
-        period.ends_at = period.end_from(begin, subscription.plan.zone)
+        terms.begin(subscription, period, begin)
         period.save(update_fields=["starts_at", "ends_at"])
-        subscription.anchor_at, subscription.valid_till = begin, period.ends_at
-        subscription.access_until = period.ends_at + subscription.plan.grace
         terms.take_card(subscription, period)
         terms.look_ahead(subscription)
         events.change(
@@ -125,12 +122,8 @@ def activate(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             subscription.activate,
             actor=actor,
             at=at,
-            save=["anchor_at", "valid_till", "access_until", "method", *terms.AHEAD],
-            data={
-                "plan": subscription.plan.name,
-                "valid_till": subscription.valid_till,
-                "grace_days": subscription.plan.grace_days,  # as promised, whatever the plan says later
-            },
+            save=[*terms.BEGUN, "method", *terms.AHEAD],
+            data=terms.told_begun(subscription),
         )
 
 

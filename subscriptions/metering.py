@@ -7,6 +7,7 @@ the moment at which the wallet will be empty. So a sweep that comes late finds t
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -164,6 +165,12 @@ def ring(user_id: uuid.UUID, *, at: datetime) -> None:
     rows = Meter.objects.filter(subscription__user_id=user_id, subscription__status__in=RUNS)
     if rows.exclude(next_tick_at__lte=at).update(next_tick_at=at):
         wake.after_commit(TASK)
+
+
+def to_ring(user_ids: Collection[uuid.UUID], *, at: datetime) -> set[uuid.UUID]:
+    """Of these customers, those whose meter `ring` would have looked at earlier than at its time."""
+    rows = Meter.objects.filter(subscription__user__in=list(user_ids), subscription__status__in=RUNS)
+    return set(rows.exclude(next_tick_at__lte=at).values_list("subscription__user_id", flat=True))
 
 
 @wallets.in_use

@@ -12,6 +12,7 @@ from subscriptions.calendar import anchor_at, continued
 from subscriptions.models import Period, Subscription
 
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
+BEGUN = ("anchor_at", "valid_till", "access_until")  # what `begin` sets
 RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 PATIENCE = timedelta(minutes=15)  # so long after the end a charge may be under way before the term counts as unpaid
 
@@ -57,6 +58,22 @@ def falls_due_at(subscription: Subscription) -> datetime | None:
 def good_to(method: PaymentMethod, at: datetime) -> bool:
     """Whether a card is not expired at `at`: it is good to the end of the month that is printed on it."""
     return (at.year, at.month) <= (method.exp_year, method.exp_month)
+
+
+def begin(subscription: Subscription, period: Period, at: datetime) -> None:
+    """Sets the times of a first term that begins at `at`, on the locked subscription as well. Nothing is saved."""
+    period.starts_at, period.ends_at = at, period.end_from(at, subscription.plan.zone)
+    subscription.anchor_at, subscription.valid_till = at, period.ends_at
+    subscription.access_until = period.ends_at + subscription.plan.grace
+
+
+def told_begun(subscription: Subscription) -> dict[str, object]:
+    """What events tell of a first term."""
+    return {
+        "plan": subscription.plan.name,
+        "valid_till": subscription.valid_till,
+        "grace_days": subscription.plan.grace_days,  # as promised, whatever the plan says later
+    }
 
 
 def waiting(subscription: Subscription) -> Period | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 from unittest.mock import patch
@@ -110,25 +109,10 @@ def surplus_is_kept() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def a_time_out_is_a_failure() -> Iterator[None]:
-    """The classic: no answer in time, so the payment is failed and another one may begin."""
-    original = settlement._move
-
-    def move(payment: Payment, outcome: Any, **more: Any) -> None:
-        if outcome.status == settlement.Status.UNKNOWN:
-            outcome = replace(outcome, status=settlement.Status.FAILED)
-        original(payment, outcome, **more)
-
-    with patch.object(settlement, "_move", move):
-        yield
-
-
 BUGS: list[tuple[Callable[[], Any], int]] = [  # each with the seed of a small town in which it shows
     (looks_only_once, 1),
     (a_new_key_on_every_try, 1),
     (surplus_is_kept, 1),
-    (a_time_out_is_a_failure, 6),
 ]
 
 
