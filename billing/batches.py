@@ -64,7 +64,7 @@ def notice_of(callback: Callback) -> Notice:
 
 def _settled(callback_ids: Sequence[int], at: datetime) -> set[int]:
     received = Callback.objects.filter(pk__in=callback_ids, status=Callback.Status.RECEIVED).order_by("pk")
-    said = _successes(received.select_for_update(skip_locked=True, no_key=True))
+    said = _successes(list(received.select_for_update(skip_locked=True, no_key=True)))
     made = _locked(said) if len(said) >= FEW else []
     if made:
         _write(made, at)
@@ -93,8 +93,8 @@ def _successes(callbacks: Iterable[Callback]) -> dict[uuid.UUID, Said]:
 def _locked(said: dict[uuid.UUID, Said]) -> list[Made]:
     """The payments that are ordinary, locked after their invoices; what somebody else holds is passed over."""
     bills = Invoice.objects.filter(payments__in=list(said), status=Invoice.Status.OPEN).order_by("pk")
-    bills = bills.select_related("account").select_for_update(of=("self",), skip_locked=True)
-    invoices = {invoice.pk: invoice for invoice in bills}
+    bills = bills.select_related("account")
+    invoices = {invoice.pk: invoice for invoice in bills.select_for_update(of=("self",), skip_locked=True)}
     waiting = Payment.objects.filter(
         pk__in=list(said), invoice__in=list(invoices), status=Payment.Status.PENDING, surplus=False, parked=""
     )

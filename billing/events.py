@@ -222,7 +222,7 @@ def _together(handler: str, delivery_ids: Sequence[int], at: datetime) -> list[i
     due = Delivery.objects.filter(pk__in=delivery_ids, status=Delivery.Status.DUE).order_by("pk")
     try:
         with transaction.atomic():
-            rows = due.select_for_update(of=("self",), skip_locked=True).select_related("event__user")
+            rows = list(due.select_related("event__user").select_for_update(of=("self",), skip_locked=True))
             of_event = {row.event_id: row for row in rows}
             done = [of_event[pk].pk for pk in _many[handler]([row.event for row in of_event.values()])]
             Delivery.objects.filter(pk__in=done).update(status=Delivery.Status.DONE, done_at=at, error="")

@@ -71,11 +71,12 @@ LIVE = """
      WHERE NOT surplus AND status IN ('created', 'pending', 'authorized', 'unknown', 'succeeded')
      GROUP BY invoice_id HAVING count(*) > 1"""
 
-# The first event of a row comes from nowhere, or from the draft that nobody was told of.
+# The first event of a row comes from nowhere, or from the draft that nobody was told of. Ids are compared first: they
+# nearly always tell rows apart, and much faster than words by the rules of a language.
 CHAIN = """
     SELECT subject_type, subject_id, id AS event, kind, before, from_state, to_state
       FROM (SELECT id, subject_type, subject_id, kind, from_state, to_state,
-                   lag(to_state) OVER (PARTITION BY subject_type, subject_id ORDER BY id) AS before
+                   lag(to_state) OVER (PARTITION BY subject_id, subject_type COLLATE "C" ORDER BY id) AS before
               FROM billing_event WHERE to_state <> '') step
      WHERE CASE WHEN before IS NULL THEN from_state NOT IN ('', 'draft') ELSE from_state <> before END"""
 
