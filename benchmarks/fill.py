@@ -104,12 +104,10 @@ def _wait() -> None:
     row = {"id": "subscription_id", "created_at": "now()", "updated_at": "now()", "user_id": "user_id"}
     _into(
         "subscriptions_subscription",
-        **row,
+        **row | {"auto_renew": "false", "trial": "false"},
         plan_id=str(plan.pk),
         price_id=str(price.pk),
         status="'pending'",
-        auto_renew="false",
-        trial="false",
         cancel_reason="''",
         cancel_key="''",
     )

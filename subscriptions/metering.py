@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -19,7 +19,7 @@ from billing import events, ledger, money, wake, wallets
 from billing.errors import Conflict, Forbidden, Invalid
 from subscriptions import lifecycle, offers
 from subscriptions.models import Meter, Period, Price, Subscription
-from subscriptions.tariffs import Clock
+from subscriptions.tariffs import Clock, spoken
 
 RUNS = (Subscription.Status.ACTIVE, Subscription.Status.SUSPENDED)
 TASK = "subscriptions.tasks.charge_hours"
@@ -285,13 +285,6 @@ def _warn(subscription: Subscription, meter: Meter, held: int, *, at: datetime) 
         meter.warned_at = at
         told = {"plan": subscription.plan.name, "left": spoken(left), "balance": money.spoken(_money(meter, held))}
         events.emit("subscription.running_low", subscription, actor="system", at=at, data=told)
-
-
-def spoken(left: timedelta) -> str:
-    """3 hours 20 minutes."""
-    hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
-    words = [f"{hours} hour{'s' * (hours != 1)}"] * (hours > 0) + [f"{minutes} minute{'s' * (minutes != 1)}"]
-    return " ".join(words)
 
 
 def _money(meter: Meter, minor: int) -> Money:

@@ -46,3 +46,10 @@ class Clock:
     def stopped(self, at: datetime) -> Clock:
         """The clock stopped at `at`, all that is due charged: only what is less than a minor unit goes on."""
         return Clock(self.rate, at, max(self.used(at) - self.charged * HOUR, 0))
+
+
+def spoken(left: timedelta) -> str:
+    """3 hours 20 minutes."""
+    hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
+    words = [f"{hours} hour{'s' * (hours != 1)}"] * (hours > 0) + [f"{minutes} minute{'s' * (minutes != 1)}"]
+    return " ".join(words)

@@ -16,13 +16,14 @@ from billing.errors import Refused
 from subscriptions import metering, offers
 from subscriptions.models import Subscription
 from subscriptions.pages.common import Request, action, actor, live_subscription
+from subscriptions.tariffs import spoken
 
 
 def told(user: User, at: datetime) -> dict[str, Any]:
     """What the wallet's page says of tariffs: those on sale, the one that runs, and how long the money lasts."""
     live = live_subscription(user)
     hourly = live if live and live.plan.hourly else None
-    lasts = metering.spoken(hourly.access_until - at) if hourly and _runs(hourly, at) and hourly.access_until else ""
+    lasts = spoken(hourly.access_until - at) if hourly and _runs(hourly, at) and hourly.access_until else ""
     tariffs = offers.tariffs(at=at)
     return {"tariffs": tariffs, "hourly": hourly, "lasts": lasts, "may_start": live is None, "key": uuid.uuid4()}
 

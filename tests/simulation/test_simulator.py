@@ -109,25 +109,20 @@ def surplus_is_kept() -> Iterator[None]:
         yield
 
 
-BUGS: list[tuple[Callable[[], Any], int]] = [  # each with the seed of a small town in which it shows
-    (looks_only_once, 1),
-    (a_new_key_on_every_try, 1),
-    (surplus_is_kept, 1),
-]
+BUGS: list[Callable[[], Any]] = [looks_only_once, a_new_key_on_every_try, surplus_is_kept]
 
 
-@pytest.mark.parametrize(("bug", "seed"), BUGS)
+@pytest.mark.parametrize("bug", BUGS)
 def test_B1_a_planted_bug_is_found_and_a_shorter_run_that_shows_it(
-    bug: Callable[[], Any], seed: int, monkeypatch: pytest.MonkeyPatch
+    bug: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "TRIES", 4)  # the whole search is for people
     with bug(), database.simulated():
-        run = Run(12, 0.6, seed, plans.read(plans.DEMO))
-        result = simulate(run)
-        assert result.breaches
+        towns = (simulate(Run(12, 0.6, seed, plans.read(plans.DEMO))) for seed in range(1, 16))
+        result = next(town for town in towns if town.breaches)
         short = shortest(result, deadline=float("inf"))
     assert short.breaches
-    assert len(short.run.subscribers) <= len(run.subscribers)
+    assert len(short.run.subscribers) <= len(result.run.subscribers)
 
 
 def test_B1_the_command_prints_its_figures_and_the_number_of_processes_changes_nothing() -> None:
