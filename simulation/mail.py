@@ -19,7 +19,7 @@ class Post(BaseEmailBackend):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._world: World = settings.SIMULATION  # type: ignore[misc]
+        self._world: World = settings.SIMULATION  # type: ignore[misc]  # of a run only: no settings file has it
 
     def open(self) -> bool:
         return self._world.crashes.call(self._connect)

@@ -198,7 +198,7 @@ class Watch:
             if state == "succeeded":
                 self._moved.append(subject)
 
-        journal.record = recorded  # type: ignore[method-assign]
+        journal.record = recorded  # type: ignore[method-assign]  # this one journal is listened to
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -159,7 +159,7 @@ class World:
                 self.diary.fault(name)
             return fault
 
-        bank.faults.take = counted  # type: ignore[method-assign]
+        bank.faults.take = counted  # type: ignore[method-assign]  # this one bank is listened to
         return bank
 
     def _guard(self) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _form_fault() -> tuple[str, object, object, object]:
     form = request.form
     name, argument = form.get("fault", ""), form.get("argument", "").strip()
     try:
-        rate = float(form["rate"]) if form.get("rate", "").strip() else None
+        rate = float(form["rate"]) if form.get("rate", "").strip() else None  # a likelihood, no money
         count = int(form["count"]) if form.get("count", "").strip() and rate is None else None
         seed = int(form.get("seed", "").strip() or 0)
     except ValueError:

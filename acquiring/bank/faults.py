@@ -85,7 +85,7 @@ class Faults:
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise BadFault('"seed" must be a whole number')
         left = count if isinstance(count, int) else None
-        chance = float(rate) if isinstance(rate, (int, float)) else None
+        chance = float(rate) if isinstance(rate, (int, float)) else None  # a likelihood, no money
         fault = Fault(name, argument, left, chance, seed, self._clock(), Random(seed))
         with self._lock:
             self._faults.append(fault)

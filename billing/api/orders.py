@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -197,10 +197,16 @@ def _shown(rows: list[Invoice]) -> list[dict[str, Any]]:
     return [_json(row, lines[row.pk], known) for row in rows]
 
 
+def _ends_at(row: Invoice, product: Product | None) -> datetime | None:
+    """When what was bought is over; None while it is not paid, and for what lasts for good."""
+    if row.paid_at is None or product is None or product.days is None:
+        return None
+    return row.paid_at + timedelta(days=product.days)
+
+
 def _json(row: Invoice, line: Any, known: dict[str, Product]) -> dict[str, Any]:
     code = line.product.removeprefix("product:")
     product = known.get(code)
-    lasts = row.paid_at is not None and product is not None and product.days is not None
     back = sum(payment.refunded for payment in row.payments.all() if not payment.surplus)
     return {
         "invoice_guid": row.pk,
@@ -212,7 +218,7 @@ def _json(row: Invoice, line: Any, known: dict[str, Product]) -> dict[str, Any]:
         },
         "price": row.money,
         "begins": row.paid_at,
-        "to": row.paid_at + timedelta(days=product.days) if lasts else None,  # type: ignore[operator,union-attr,arg-type]  # lasts
+        "to": _ends_at(row, product),
         "refunded": money.from_minor(back, row.currency),
         "created_at": row.created_at,
     }  # fmt: skip

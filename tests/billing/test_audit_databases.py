@@ -44,11 +44,11 @@ def scratch(db: None) -> Iterator[str]:
     for key, word in (("HOST", "host"), ("PORT", "port"), ("USER", "user"), ("PASSWORD", "password")):
         if connection.settings_dict.get(key):
             server[word] = connection.settings_dict[key]
-    with psycopg.connect(**server) as postgres:  # type: ignore[arg-type]
-        postgres.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[arg-type]
-        postgres.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+    with psycopg.connect(**server) as postgres:
+        postgres.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        postgres.execute(f'CREATE DATABASE "{name}"')
         yield urlsplit(os.environ.get("DATABASE_URL", _laptop()))._replace(path=f"/{name}").geturl()
-        postgres.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+        postgres.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 def _laptop() -> str:
@@ -74,7 +74,7 @@ def test_B2_a_half_migrated_database_is_a_sentence_and_2(scratch: str) -> None:
 def test_B2_a_database_that_cannot_be_reached_is_a_sentence_and_2(
     scratch: str, command: str, spoil: Callable[..., object]
 ) -> None:
-    refuses("the database does not answer: ", command, database=spoil(urlsplit(scratch)).geturl())  # type: ignore[attr-defined]
+    refuses("the database does not answer: ", command, database=spoil(urlsplit(scratch)).geturl())
 
 
 def test_B2_a_corrupted_database_is_1_and_one_without_a_table_is_2(scratch: str) -> None:

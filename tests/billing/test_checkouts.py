@@ -71,7 +71,7 @@ def test_M3_a_payment_that_begins_between_the_closing_and_the_voiding_keeps_the_
     real = payments.cancel
 
     def cancel_and_begin(payment_id: object, **more: object) -> Payment:
-        closed = real(payment_id, **more)  # type: ignore[arg-type]
+        closed = real(payment_id, **more)
         start(invoice)
         return closed
 

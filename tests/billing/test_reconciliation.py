@@ -76,7 +76,7 @@ def test_B7_a_line_about_nothing_of_ours_is_a_case_whatever_its_ids(
 def differing(acquirer: FakeAcquirer, theirs: str) -> Case:
     """The acquirer took another sum than we have booked."""
     payment = paid(acquirer)
-    acquirer.operations["payment", str(payment.pk)].amount = Money(theirs, "RUB")  # type: ignore[index]
+    acquirer.operations["payment", str(payment.pk)].amount = Money(theirs, "RUB")
     [case] = compare().opened
     return case
 
@@ -85,7 +85,7 @@ def test_B7_what_was_taken_on_top_is_given_back(acquirer: FakeAcquirer) -> None:
     case = differing(acquirer, "399.00")
     resolutions.resolve(case.pk, "give_back", actor="user:1", reason="ticket 1", at=AT)
 
-    assert acquirer.returned(case.payment.pk) == [Money("100.00", "RUB")]  # type: ignore[union-attr]
+    assert acquirer.returned(case.payment.pk) == [Money("100.00", "RUB")]
     assert ledger.balance(ledger.suspense("RUB")).amount == 0
     assert ledger.balance(ledger.cash("fake", "RUB")) == Money("299.00", "RUB")
     assert not audit.run(at=AT).breaches and not compare().opened

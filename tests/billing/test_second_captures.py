@@ -49,7 +49,7 @@ def test_M3_two_captures_of_which_the_other_is_told_first_are_one_payment_and_on
 def test_M3_a_second_capture_in_another_currency_is_left_to_a_human(acquirer: FakeAcquirer) -> None:
     payment = paid(acquirer)
     again = acquirer.pay_again(payment.pk)
-    acquirer.operations["payment", again.reference].amount = Money("3.00", "USD")  # type: ignore[index]
+    acquirer.operations["payment", again.reference].amount = Money("3.00", "USD")
     callback = ring(acquirer.callback(payment.pk, reference=again.reference))
     work()
     assert (fresh(callback).status, Payment.objects.count()) == ("parked", 1)

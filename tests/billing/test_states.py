@@ -71,7 +71,7 @@ def rows() -> list[tuple[type[StatefulModel], str, str, str | None]]:
         for name, sources, target in re.findall(r"(\w+):\s+([\w ]+?) -> (\w+)", table):
             allowed.update({(source, name): target for source in sources.split()})
         names = {name for _, name in allowed}
-        states: Any = model.Status  # type: ignore[attr-defined]
+        states: Any = model.Status
         found += [(model, s, n, allowed.get((s, n))) for s, n in product(states.values, sorted(names))]
     return found
 

@@ -45,7 +45,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, live_server: Any, worker: None) -> Iterator[Page]:
     """A fresh phone-sized window at our shop. A script error on any page fails the test."""
-    context = chromium.new_context(viewport=PHONE, base_url=live_server.url)  # type: ignore[arg-type]
+    context = chromium.new_context(viewport=PHONE, base_url=live_server.url)
     context.set_default_timeout(10_000)
     expect.set_options(timeout=10_000)
     opened = context.new_page()
@@ -81,8 +81,8 @@ def picture(page: Page) -> Any:
 
     def take(name: str, *, wide: bool = False) -> None:
         if folder:
-            page.set_viewport_size(DESK if wide else PHONE)  # type: ignore[arg-type]
+            page.set_viewport_size(DESK if wide else PHONE)
             page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
-            page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+            page.set_viewport_size(PHONE)
 
     return take

@@ -47,7 +47,7 @@ class Books:
 
     def rows(self, sql: str) -> list[Any]:
         with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
-            return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql).fetchall()
 
     def unfinished(self) -> dict[str, int]:
         """How many of what are not done yet."""
@@ -58,7 +58,7 @@ class Books:
         """Lets two minutes pass for whatever died with something in hand. The database may be away."""
         with suppress(psycopg.OperationalError), psycopg.connect(self.url, autocommit=True) as connection:
             for sql in LEASES:
-                connection.execute(sql)  # type: ignore[arg-type]
+                connection.execute(sql)
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Story:
         """Chooses a plan and comes to the bank's page."""
         begun = lifecycle.subscribe(
             self.user.pk,
-            lifecycle.Order(plan=plan, return_url="http://shop.example/payments/{payment}/", **order),  # type: ignore[arg-type]
+            lifecycle.Order(plan=plan, return_url="http://shop.example/payments/{payment}/", **order),
             actor=f"user:{self.user.pk}",
             at=self.at,
         )
@@ -80,7 +80,7 @@ class Story:
     def agree(self) -> None:
         """Bank, payments and ledger agree to the kopeck."""
         done = [o for o in self.bank.operations() if o["state"] == "succeeded"]
-        in_bank = sum(int(o["amount"]) * (1 if o["kind"] == "charge" else -1) for o in done)  # type: ignore[call-overload]
+        in_bank = sum(int(o["amount"]) * (1 if o["kind"] == "charge" else -1) for o in done)
         ours = sum(payment.captured for payment in Payment.objects.all())
         back = sum(refund.amount for refund in Refund.objects.filter(status="succeeded"))
         cash = ledger.balance(ledger.cash("sandbox", "RUB"))

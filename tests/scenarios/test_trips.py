@@ -99,7 +99,7 @@ def test_an_abandoned_checkout_is_closed_at_the_bank_and_here(story: Story) -> N
 def test_a_checkout_paid_in_the_last_moment_counts(story: Story) -> None:
     story.subscribe()
     story.pay()
-    story.at = Invoice.objects.get().expires_at  # type: ignore[assignment]
+    story.at = Invoice.objects.get().expires_at
     from billing import checkouts
 
     checkouts.close_due(at=story.at)

@@ -123,7 +123,7 @@ def test_M10_a_new_card_is_tried_at_once(bank: FakeAcquirer, vera: Renewing) -> 
     agreements.agree(vera.id, method_id=other.pk, actor="vera", at=soon)
     vera.go(soon)
     assert (vera.row.status, vera.row.valid_till) == ("active", NEXT)
-    assert [call.order.token for call in bank.called("charge")] == [CARD.token, OTHER.token]  # type: ignore[union-attr]
+    assert [call.order.token for call in bank.called("charge")] == [CARD.token, OTHER.token]
 
 
 def test_M10_a_fault_of_the_acquirer_is_no_step_and_comes_again_soon(bank: FakeAcquirer, vera: Renewing) -> None:

@@ -32,7 +32,7 @@ def rub(amount: str | int) -> Money:
 
 
 def year(price: str = "2699.00", **found: object) -> Quote:
-    return quote("Year", 12, rub(price), Discounts(**found))  # type: ignore[arg-type]
+    return quote("Year", 12, rub(price), Discounts(**found))
 
 
 # --- Properties ---

@@ -69,7 +69,7 @@ def test_M3_twenty_clicks_at_once_are_one_subscription_and_one_payment(bank: Fak
 
 def test_M3_two_plans_chosen_at_once_leave_one_that_can_be_paid(bank: FakeAcquirer) -> None:
     user = viewer()
-    found = at_once(*[lambda code=code: chosen(code, MORNING, user) for code in ("month", "year") * 5])  # type: ignore[misc]
+    found = at_once(*[lambda code=code: chosen(code, MORNING, user) for code in ("month", "year") * 5])
     assert {each for each in found if isinstance(each, str)} <= {
         "already_subscribed", "payment_in_progress", "invoice_closed"
     }  # fmt: skip
@@ -110,7 +110,7 @@ def test_M8_staff_gives_money_back_while_the_customer_cancels_and_never_more_tha
 
     found = at_once(
         *[lambda: cancellation.cancel(sold.pk, actor="test", at=MORNING, expected_refund=rub(2699))] * 5,
-        *[lambda key=key: staff(key) for key in "ab"],  # type: ignore[misc]
+        *[lambda key=key: staff(key) for key in "ab"],
     )
     assert {each for each in found if isinstance(each, str)} <= {"not_cancellable", "stale_refund", "over_refund"}
     assert sum(bank.returned(payment.pk), start=rub(0)) <= rub(2699)

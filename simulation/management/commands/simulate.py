@@ -109,7 +109,7 @@ def _few(text: str) -> int:
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
+    rate = float(text)  # a likelihood, no money
     if not 0 <= rate <= 1:
         raise argparse.ArgumentTypeError("from 0 to 1")
     return rate
