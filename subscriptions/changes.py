@@ -125,11 +125,14 @@ def _card(subscription: Subscription) -> uuid.UUID:
 def _explained(offer: offers.Offer, left: pricing.Credit, to_pay: Money, subscription: Subscription) -> str:
     if not left.amount.amount:
         return f"{offer.quote.explanation} Nothing is left of your term to count, so that is to be paid."
-    months = "month" if left.months == 1 else "months"
+    progress = "the one in progress"
+    months = (
+        f"1 month is left, {progress}" if left.months == 1 else f"{left.months} months are left, {progress} among them"
+    )
     local = left.counts_from.astimezone(offer.plan.zone)
     return (
-        f"{offer.quote.explanation} Of {subscription.plan.name} {left.months} {months} are left, the one in progress "
-        f"among them: {money.spoken(left.amount)} less. The new term is counted from {local.day} {local:%B %Y}, when "
+        f"{offer.quote.explanation} Of {subscription.plan.name} {months}: "
+        f"{money.spoken(left.amount)} less. The new term is counted from {local.day} {local:%B %Y}, when "
         f"that month began. To pay: {money.spoken(to_pay)}."
     )
 

@@ -173,7 +173,7 @@ class SubscriptionAdmin(WithDeeds):
         )}),
         ("Times", {"fields": (
             telling.moment_column("anchor_at", "Term began"), telling.moment_column("valid_till", "Paid till"),
-            telling.moment_column("access_until", "Access until (with grace)"),
+            telling.moment_column("access_until", "Access until"),
             telling.moment_column("created_at", "Ordered"), telling.moment_column("next_action_at", "Looked at again"),
         )}),
         ("Renewal", {"fields": (

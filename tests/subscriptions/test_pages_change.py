@@ -8,10 +8,11 @@ import pytest
 from django.test import Client
 
 from billing import payments
-from subscriptions import lifecycle
+from subscriptions import agreements, lifecycle
 from subscriptions.models import Change, Plan, Subscription
 from tests import things
 from tests.fake_acquirer import FakeAcquirer
+from tests.subscriptions.renewing import Renewing
 from tests.subscriptions.terms import fake_bank
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +92,12 @@ def test_a_trial_is_offered_once(bank: FakeAcquirer, client: Client) -> None:
     things.run_until_idle(things.now())
     assert Subscription.objects.get().status == "active"
     assert "Try it" not in client.get("/plans/").text
+
+
+def test_the_page_tells_what_the_card_is_charged_for_after_an_upgrade(bank: FakeAcquirer, client: Client) -> None:
+    renewing = Renewing(bank, "month", things.now())
+    client.force_login(renewing.user)
+    promise = "After that 2\u00a0699.00\u00a0₽ is charged for each next term"
+    assert promise in client.get("/account/change/").text
+    agreements.switch_off(renewing.id, actor="test", at=things.now())
+    assert promise not in client.get("/account/change/").text
