@@ -191,7 +191,10 @@ def test_B3_access_that_is_cancelled_awaited_paused_or_was_never_there(bank: Fak
     Subscription.objects.filter(pk=resting.pk).update(
         status="paused", access_until=MORNING + DAY, paused_at=MORNING + DAY
     )
-    assert told(resting.user, MORNING + 2 * DAY) == "One year is paused. So it gives no access now."
+    assert told(resting.user, MORNING + 2 * DAY) == (
+        "One year is paused since 1 February 2026, 12:00 MSK; its end, 31 January 2027, 12:00 MSK, moves by each whole "
+        "day of rest. So it gives no access now."
+    )
 
 
 def test_B3_by_the_hour_the_wallet_tells_how_long(bank: FakeAcquirer) -> None:
