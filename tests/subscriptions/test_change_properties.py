@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from moneyed import Money
 
 from billing import money, payments
+from billing.models import Refund
 from subscriptions import changes, lifecycle, pricing
 from subscriptions.calendar import anchor_before, anniversary, continued, days_after, months_begun, whole_days
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Period, Plan, Subscription
 from tests import things
 from tests.fake_acquirer import FakeAcquirer
-from tests.subscriptions.terms import bought, fake_bank, news
+from tests.subscriptions.terms import at, bought, fake_bank, news, right
 from tests.subscriptions.test_calendar_properties import ANCHORS, ZONES
 
 pure = settings(deadline=None, max_examples=200)
@@ -111,6 +112,7 @@ def bank(settings: Any) -> FakeAcquirer:
     return fake_bank(settings)
 
 
+@pytest.mark.django_db
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     code=st.sampled_from(["month", "quarter"]),
@@ -119,7 +121,6 @@ def bank(settings: Any) -> FakeAcquirer:
     ),
     share=st.floats(0.001, 0.999),
 )
-@pytest.mark.django_db
 def test_P13_the_change_that_is_made_is_the_one_that_was_shown(
     bank: FakeAcquirer, code: str, start: datetime, share: float
 ) -> None:
@@ -137,3 +138,20 @@ def test_P13_the_change_that_is_made_is_the_one_that_was_shown(
     assert (done.plan.code, done.valid_till) == ("prime", seen.ends_at)
     assert asked.payment.money == seen.to_pay and bank.took(asked.payment.pk) == seen.to_pay
     assert (asked.change.credit_money, asked.change.returnable_money) == (seen.credit, seen.returnable)
+
+
+@pytest.mark.django_db
+def test_a_change_paid_at_the_instant_at_which_the_term_begins_is_made(bank: FakeAcquirer) -> None:
+    morning = at("2026-01-31T12:00")
+    sold = bought(bank, "quarter", morning)
+    seen = changes.preview(sold, "prime", at=morning)
+    assert (seen.credit, seen.counts_from) == (Money("799.01", "RUB"), morning)  # all of it is left
+    asked = changes.upgrade(sold.pk, lifecycle.Order(plan="prime"), actor="test", at=morning)
+    bank.pay(asked.payment.pk)
+    payments.check(asked.payment.pk, at=morning)
+    news(morning)
+    done, least = Subscription.objects.get(pk=sold.pk), morning + datetime.resolution
+    assert (done.plan.code, done.valid_till, Refund.objects.count()) == ("prime", seen.ends_at, 0)
+    spans = Period.objects.order_by("number").values_list("starts_at", "ends_at")
+    assert [*spans] == [(morning, least), (least, seen.ends_at)]
+    assert right(morning)
