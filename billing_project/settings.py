@@ -10,10 +10,12 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from billing_project import clock
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
-
 DEBUG = env.bool("DEBUG", default=False)
+clock.install(env.str("CLOCK_FILE", default=""), debug=DEBUG)
 
 
 def required(name: str, laptop: str) -> str:
@@ -93,10 +95,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "plans"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 # Who of the staff may do what: Django groups, set to this table by every migrate (accounts.roles). To look at all
