@@ -13,7 +13,7 @@ from datetime import datetime
 from accounts.models import User
 from billing import explanations, ledger, money
 from billing.models import Payment, Refund
-from subscriptions import agreements, offers, terms
+from subscriptions import agreements, offers, terms, trials
 from subscriptions.models import Change, Meter, Moving, Period, Plan, Price, Subscription
 
 State = Subscription.Status
@@ -148,6 +148,13 @@ def _standing(row: Subscription, at: datetime) -> str:
     """How the subscription stands, in a sentence."""
     name, zone = row.plan.name, row.plan.zone
     till = terms.spoken(row.valid_till, zone)
+    if row.status in (State.ACTIVE, State.PAST_DUE, State.EXPIRED) and trials.runs(row):
+        grace = "; these are the days of grace" if row.status == State.PAST_DUE else ""
+        return (
+            f"{name} is tried for nothing, to {till}."
+            if row.status == State.ACTIVE
+            else (f"{name} was tried for nothing, to {till}{grace}.")
+        )
     if row.status == State.PAST_DUE:
         return f"{name} was paid to {till} and the next term is not paid yet: these are the days of grace."
     if row.status == State.PAUSED:

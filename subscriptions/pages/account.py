@@ -20,7 +20,7 @@ from accounts.models import User
 from billing import ledger, payments
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
-from subscriptions import agreements, lifecycle, offers
+from subscriptions import agreements, lifecycle, offers, trials
 from subscriptions.explain import explain
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
@@ -84,6 +84,7 @@ def account(request: Request) -> HttpResponse:
         "ending": lifecycle.running_out(user.pk, at=now),
         "past": _past(user, now),
         "waiting": waiting,
+        "trial": live is not None and trials.runs(live),
         "next_charge": agreements.next_charge(live, at=now) if live else None,
         "next_price": offers.renewal(live, at=now).quote.total if live else None,
         "may_pay": live is not None and agreements.may_pay(live, at=now),

@@ -61,7 +61,7 @@ def tries_for_nothing(vera: Year) -> None:
     ]  # fmt: skip
     assert vera.watches and not Payment.objects.exists()
     assert vera.why() == (
-        f"Month is paid to {spoken('03-31T12:00')}. Access (cinema) goes on to {spoken('04-02T12:00')}: 2 days of "
+        f"Month is tried for nothing, to {spoken('03-31T12:00')}. Access (cinema) goes on to {spoken('04-02T12:00')}: 2 days of "
         "grace follow the term. It does not renew by itself: nothing is charged unless the customer pays."
     )
     assert vera.to("03-31T18:00") == ["subscription.reminded", "subscription.past_due"]
