@@ -64,7 +64,7 @@ def subscription(row: Subscription, *, at: datetime) -> list[str]:
         return [f"{name} begins when {sum_} is paid; until then it gives no access."]
     if row.plan.hourly:
         return _by_the_hour(row, at)
-    told = [_standing(row, at)]
+    told = [each for each in (_standing(row, at), last_try(row)) if each]
     if row.has_access(at):
         told.append(
             f"Access ({', '.join(row.plan.roles)}) goes on to {terms.spoken(row.access_until, zone)}{_grace(row)}."
@@ -169,6 +169,18 @@ def _standing(row: Subscription, at: datetime) -> str:
     if row.status in (State.EXPIRED, State.ENDED):
         return f"{name} was paid to {till} and is over."
     return f"{name} is paid to {till}."
+
+
+def last_try(row: Subscription) -> str:
+    """Why the next term of a subscription in its days of grace is not paid; "" where nothing was tried."""
+    period = terms.waiting(row) if row.status == State.PAST_DUE else None
+    if period is None or period.invoice is None:
+        return ""
+    tried = period.invoice.payments.filter(status=Payment.Status.FAILED).order_by("-created_at").first()
+    if tried is None:
+        return ""
+    when, by = terms.spoken(tried.created_at, row.plan.zone), f" by {tried.card}" if tried.card else ""
+    return f"{money.spoken(tried.money)}{by} did not go through on {when}: {explanations.refused(tried)}."
 
 
 def _grace(row: Subscription) -> str:

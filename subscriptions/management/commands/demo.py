@@ -24,7 +24,7 @@ PEOPLE = (("admin@example.com", "admin", "Ada Admin"), ("viewer@example.com", "v
 
 
 class Command(BaseCommand):
-    help = "Loads plans for months and hours (RUB), one with a trial, a promo code and demo people. Running it again changes nothing."
+    help = "Loads plans for months and hours (RUB), a promo code and demo people. Running it again changes nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
