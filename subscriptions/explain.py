@@ -105,7 +105,8 @@ def _credit(change: Change) -> list[str]:
 def _term(period: Period, payment: Payment, moved: Mapping[tuple[uuid.UUID, int], Moving]) -> list[str]:
     row = period.subscription
     plan, price = period.plan or row.plan, period.price or row.price
-    told = [f"It pays for term {period.number} of {plan.name}: {_long(period.months)}{_span(period, plan)}."]
+    pays = "It pays" if payment.is_live or payment.status == Payment.Status.SUCCEEDED else "It was to pay"
+    told = [f"{pays} for term {period.number} of {plan.name}: {_long(period.months)}{_span(period, plan)}."]
     told.append(_version(plan, price))
     move = moved.get((row.pk, price.pk))
     if move is not None and move.told_at is not None:

@@ -63,4 +63,4 @@ def test_M10_a_declined_renewal_says_why_and_what_comes_next(browser, vera, trie
     text = browser.get("/account/").text
     assert "did not go through on" in text and "Not enough money." in text and "We try it again on <time" in text
     page = browser.get(f"/payments/{shopping.payment_of(vera).pk}/").text
-    assert "Choose a plan<" not in page and '<ol class="steps"' not in page and "Month, 1 month, from" in page
+    assert "Choose a plan<" not in page and '<ol class="steps"' not in page and "One month, 1 month, from" in page
