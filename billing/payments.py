@@ -106,7 +106,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     given_up = payment.is_live and payment.invoice.status in (Invoice.Status.VOID, Invoice.Status.UNCOLLECTIBLE)
     if given_up or (not payment.is_live and payment.next_check_at is not None):
         return _close_page(payment, at=at)
-    outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id)
+    outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
@@ -225,7 +225,8 @@ def _create(
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
-    outcome = calls.acquirer(payment.acquirer).void(str(payment.pk), payment.acquirer_payment_id)
+    backend = calls.acquirer(payment.acquirer)
+    outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 

@@ -135,7 +135,7 @@ def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
-    outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
+    outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
     if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)

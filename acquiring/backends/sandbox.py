@@ -8,13 +8,14 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring.base import BadCallback
+from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Response, Unanswered, redact
 from acquiring.reading import Malformed, field, minor, moment, money, one_of, signed, text, text_or_none, whole
 from acquiring.types import (
     Capabilities,
     Card,
     Charge,
+    Clue,
     Decline,
     Notice,
     Outcome,
@@ -23,6 +24,7 @@ from acquiring.types import (
     StatementLine,
     Status,
     Subject,
+    Verdict,
 )
 
 LARGEST_CALLBACK = 64 * 1024  # bytes
@@ -90,7 +92,7 @@ class Sandbox:
             f"/api/payments/{quote(reference, safe='')}/capture", {"amount": minor(charge.amount)}, payment_outcome
         )
 
-    def void(self, our_id: str, reference: str) -> Outcome:
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         """Releases a hold or closes an unpaid page; a charge still on its way will be refused."""
         outcome = self._act("/api/payments/void", {"order_id": our_id}, payment_outcome)
         if outcome.decline is Decline.NOT_SENT:  # says nothing of the payment itself
@@ -108,7 +110,7 @@ class Sandbox:
         }
         return self._act("/api/refunds", body, refund_outcome, key=order.our_id)
 
-    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         """The bank's truth, by its own id and else by ours."""
         path, translate = PATHS[subject], MAPPING[subject]
         try:
@@ -147,9 +149,9 @@ class Sandbox:
         except (Malformed, ValueError, RecursionError) as problem:
             raise BadCallback(f"signed, but cannot be read: {problem}") from problem
 
-    def reply(self, notice: Notice | None, accepted: bool) -> Reply:
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
         """200 when accepted; anything else makes the bank try again later."""
-        return Reply() if accepted else Reply(status=400, body=b'{"ok": false}')
+        return Reply() if verdict is Verdict.ACCEPTED else Reply(status=400, body=b'{"ok": false}')
 
     def _act(self, path: str, body: dict[str, Any], translate: Translate, key: str | None = None) -> Outcome:
         try:
@@ -232,10 +234,15 @@ def notice(data: Any) -> Notice:
     """What a verified callback says. Raises Malformed."""
     content = field(data, "object", dict)
     subject = one_of({each.value: each for each in Subject}, content, "kind")
-    kind, key = text(data, "type"), text(data, "id")
-    if not kind or not key:
-        raise Malformed("type or id")
-    return Notice(key, subject, kind, MAPPING[subject](content), payment_reference=str(content.get("payment_id", "")))
+    if not (key := text(data, "id")):
+        raise Malformed("id")
+    return Notice(
+        key,
+        subject,
+        text(data, "type"),
+        MAPPING[subject](content),
+        payment_reference=str(content.get("payment_id", "")),
+    )
 
 
 def statement_page(data: Any) -> tuple[list[StatementLine], int | None]:
