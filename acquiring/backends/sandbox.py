@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from acquiring import asking
 from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Response, Unanswered, redact
 from acquiring.reading import Malformed, field, minor, moment, money, one_of, signed, text, text_or_none, whole
@@ -112,17 +113,7 @@ class Sandbox:
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         """The bank's truth, by its own id and else by ours."""
-        path, translate = PATHS[subject], MAPPING[subject]
-        try:
-            if reference:
-                answer = self._client.request("GET", f"{path}/{quote(reference, safe='')}")
-                if answer.status != 404:
-                    return _looked_up(answer, translate)
-            if our_id:
-                return _looked_up(self._client.request("GET", path, params={"order_id": our_id}), translate)
-        except (NotSent, Unanswered) as problem:
-            return Outcome.unknown(str(problem))
-        return Outcome.not_found()
+        return asking.looked_up(lambda: self._found(PATHS[subject], MAPPING[subject], our_id, reference))
 
     def statement(self, day: date) -> Iterator[StatementLine]:
         """Every charge and refund of one day (UTC). Raises Unanswered."""
@@ -153,14 +144,16 @@ class Sandbox:
         """200 when accepted; anything else makes the bank try again later."""
         return Reply() if verdict is Verdict.ACCEPTED else Reply(status=400, body=b'{"ok": false}')
 
+    def _found(self, path: str, translate: Translate, our_id: str, reference: str) -> Outcome:
+        if reference:
+            answer = self._client.request("GET", f"{path}/{quote(reference, safe='')}")
+            if answer.status != 404 or not our_id:
+                return _looked_up(answer, translate)
+        return _looked_up(self._client.request("GET", path, params={"order_id": our_id}), translate)
+
     def _act(self, path: str, body: dict[str, Any], translate: Translate, key: str | None = None) -> Outcome:
-        try:
-            answer = self._client.request("POST", path, json=body, idempotency_key=key)
-            return acted(answer, translate)
-        except NotSent as problem:
-            return Outcome.not_sent(str(problem))
-        except Unanswered as problem:
-            return Outcome.unknown(str(problem))
+        request = self._client.request
+        return asking.told(lambda: acted(request("POST", path, json=body, idempotency_key=key), translate))
 
 
 # --- Mapping: pure functions, tested without HTTP ---
