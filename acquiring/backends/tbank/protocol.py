@@ -82,11 +82,11 @@ class TBank:
 
     def checkout(self, charge: Charge) -> Outcome:
         """Opens T-Bank's page. Given again, an order whose page nobody has opened gets another one, in its place."""
-        return self._ordered(lambda: self._checkout(charge))
+        return self._ordered(lambda: self._at_the_door(lambda: self._checkout(charge)))
 
     def charge(self, charge: Charge) -> Outcome:
         """Charges a saved card: Init, then Charge. Given again, it goes on where it stopped."""
-        return self._ordered(lambda: self._charge(charge))
+        return self._ordered(lambda: self._at_the_door(lambda: self._charge(charge)))
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
         """Takes an authorized sum, in full or less (Confirm)."""
@@ -254,7 +254,7 @@ class TBank:
             return mapping.found(answer, asked=clue.amount)
         if mapping.error_code(answer) in codes.NOT_FOUND:
             return None
-        raise Unanswered(f"T-Bank refused the lookup ({mapping.error_code(answer)})")
+        raise mapping.Refused(answer)
 
     def _known(self, our_id: str, clue: Clue = NO_CLUE) -> tuple[Found | None, int]:
         """What tells most of an order of ours, and the number of the first try that T-Bank has not seen."""
@@ -288,6 +288,12 @@ class TBank:
             return answer.body
         # T-Bank refuses in answers of 200: this is somebody before it, which lets nothing through.
         return {"Success": False, "ErrorCode": f"http_{answer.status}", "Message": "T-Bank does not let us in"}
+
+    def _at_the_door(self, ask: Callable[[], Outcome]) -> Outcome:
+        try:
+            return ask()
+        except mapping.Refused as refused:  # the order itself was not given
+            return mapping.refused(refused.data)
 
     def _ordered(self, ask: Callable[[], Outcome]) -> Outcome:
         try:
