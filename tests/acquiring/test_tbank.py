@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from moneyed import Money
-from pydantic import ValidationError
-from tbank.acquiring.enums import PaymentStatus
-from tbank.acquiring.models import InitRequest
-from tbank.acquiring.sync import AcquiringClient
-from tbank.acquiring.webhooks import parse_notification, verify_notification
-from tbank.core.errors import TBankError
 
 from acquiring.backends.tbank import TBank
-from acquiring.backends.tbank.mapping import our_id_of
 from acquiring.base import BadCallback
 from acquiring.types import Charge, Clue, Decline, Outcome, Receipt, ReceiptItem, ReceiptStatus, Status, Subject
+from tests.acquiring.at_tbank import Far, tbank
 from tests.acquiring.contract import AcquirerContract
 from tests.acquiring.far import PRICE, charge, clue, refund
 from tests.acquiring.shop import Shop
 from tests.local_bank import LocalBank, eventually
-
-DECLINING = {
-    "retry_later": "4000000000009995",
-    "another_card": "4000000000000069",
-    "customer_action": "4000008400001629",
-    "stop": "4000000000009979",
-    "our_fault": "4000000000000101",
-}
-
-
-def tbank(bank: LocalBank, callback_url: str = "", timeout: float = 10.0, **options: Any) -> TBank:
-    """The acquirer under test, talking to a bank's API port."""
-    url = f"{bank.api_url}/tbank/v2"
-    options = {"passwords": [bank.secret], "url": url, "timeout": timeout} | options
-    return TBank(bank.merchant, callback_url=callback_url, **options)
 
 
 @pytest.fixture
@@ -49,35 +26,6 @@ def acquirer(bank: LocalBank, shop: Shop) -> TBank:
 @pytest.fixture
 def impatient(bank: LocalBank, shop: Shop) -> TBank:
     return tbank(bank, shop.url, timeout=0.3)
-
-
-class Far:
-    """The local bank as the contract moves it. What it says twice (held, and taken) counts once here."""
-
-    def __init__(self, bank: LocalBank, shop: Shop) -> None:
-        self.bank, self.shop = bank, shop
-        self.secrets = (bank.secret,)
-
-    def pay(self, outcome: Outcome, decline: str = "") -> None:
-        if outcome.redirect_url:
-            self.bank.pay(outcome.redirect_url, DECLINING[decline] if decline else "4242424242424242")
-
-    def trouble(self, name: str, count: int = 1) -> None:
-        if name == "calm":
-            self.bank.clear_faults()
-        else:
-            self.bank.fault(name, count)
-
-    def moved(self) -> list[tuple[str, str, int]]:
-        done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
-        return [(line["kind"], our_id_of(line["order_id"]), line["amount"]) for line in done]
-
-    def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
-        def told() -> list[Any]:
-            return [each for each in self.shop.deliveries if each.data["Status"] != "AUTHORIZED"]
-
-        delivery = eventually(lambda: told()[number : number + 1])[0]
-        return "tbank", delivery.headers, delivery.body
 
 
 @pytest.fixture
@@ -179,13 +127,6 @@ def test_a_card_is_told_by_a_lookup_where_the_customer_has_one(acquirer, far):
     assert acquirer.fetch(Subject.PAYMENT, first.our_id, first.reference, known).card is None
 
 
-def test_a_removed_card_is_charged_no_more(acquirer, far, client):
-    token = TRIPS.token(acquirer, far)
-    card = client.get_card_list("customer-1")[0]
-    assert client.remove_card("customer-1", card.card_id).status == "D"
-    assert acquirer.charge(charge(token=token)).decline is Decline.ANOTHER_CARD
-
-
 def test_two_refunds_at_once_do_not_become_one(acquirer, far, paid):
     far.trouble("refund_pending:3600")
     slow, other = refund(paid, Money("100.00", "RUB")), refund(paid, Money("50.00", "RUB"))
@@ -265,66 +206,3 @@ def test_a_receipt_is_sent_with_the_payment_and_its_refund_and_told_when_it_is_m
     refused = acquirer.refund(replace(refund(paid), receipt=short))
     assert (refused.status, refused.code) == (Status.FAILED, "308")
     assert acquirer.refund(replace(refund(paid), receipt=said)).status is Status.SUCCEEDED
-
-
-# --- Other people's client drives the bank --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def client(bank: LocalBank) -> Iterator[AcquiringClient]:
-    with AcquiringClient(bank.merchant, bank.secret, base_url=f"{bank.api_url}/tbank/v2") as client:
-        yield client
-
-
-def init(order: str, **more: Any) -> InitRequest:
-    return InitRequest(amount=29900, order_id=order, description="Films", **more)
-
-
-def test_a_client_from_pypi_walks_a_payment(client, bank, shop):
-    opened = client.init(init("o-1", customer_key="c-1", recurrent="Y", notification_url=shop.url))
-    assert (opened.status, opened.amount) == (PaymentStatus.NEW, 29900)
-    bank.pay(opened.payment_url)
-    assert client.get_state(opened.payment_id).status is PaymentStatus.CONFIRMED
-    with pytest.raises(ValidationError):  # this client does not bear the number that the documents show here
-        client.check_order("o-1")
-    part = client.cancel(opened.payment_id, amount=10000)
-    assert (part.status, part.original_amount, part.new_amount) == (PaymentStatus.PARTIAL_REFUNDED, 29900, 19900)
-    rest = client.cancel(opened.payment_id)
-    assert (rest.status, rest.new_amount) == (PaymentStatus.REFUNDED, 0)
-    (card,) = client.get_card_list("c-1")
-    next_ = client.init(init("o-2"))
-    assert client.charge(next_.payment_id, card.rebill_id).status is PaymentStatus.CONFIRMED
-
-
-def test_a_client_from_pypi_reads_the_notifications(client, bank, shop):
-    bank.pay(client.init(init("o-1", customer_key="c-1", recurrent="Y", notification_url=shop.url)).payment_url)
-    for each in shop.wait_for(2):
-        assert verify_notification(each.data, bank.secret)
-        told = parse_notification(each.data)
-        assert (told.order_id, told.amount, told.success) == ("o-1", 29900, True)
-        assert told.rebill_id
-
-
-def test_a_client_from_pypi_holds_and_takes(client, bank):
-    held = client.init(init("o-1", pay_type="T"))
-    bank.pay(held.payment_url)
-    assert client.get_state(held.payment_id).status is PaymentStatus.AUTHORIZED
-    assert client.confirm(held.payment_id, 20000).status is PaymentStatus.CONFIRMED
-    other = client.init(init("o-2", pay_type="T"))
-    bank.pay(other.payment_url)
-    assert client.cancel(other.payment_id).status is PaymentStatus.REVERSED
-
-
-def test_a_client_from_pypi_is_refused_as_t_bank_refuses(client, bank):
-    client.init(init("o-1"))
-    for refused, code in [
-        (lambda: client.init(init("o-1")), "20"),
-        (lambda: client.get_state("999"), "255"),
-        (lambda: client.check_order("nobody's"), "335"),
-        (lambda: AcquiringClient("boxoffice", "x", base_url=f"{bank.url}/tbank/v2").get_state("1"), "204"),
-        (lambda: AcquiringClient("x", "x", base_url=f"{bank.url}/tbank/v2").get_state("1"), "501"),
-        (lambda: client.init(InitRequest(amount=99, order_id="o-2")), "251"),
-    ]:
-        with pytest.raises(TBankError) as caught:
-            refused()
-        assert caught.value.code == code
