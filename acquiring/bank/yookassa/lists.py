@@ -14,6 +14,10 @@ from acquiring.bank.yookassa.reading import Bad
 Row = TypeVar("Row", Payment, Refund)
 
 COMPARISONS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<"}
+BEFORE = {
+    "payments": "seq < (SELECT seq FROM payments WHERE id = ?)",
+    "refunds": "seq < (SELECT seq FROM refunds WHERE id = ?)",
+}
 PAYMENT_STATUS = {
     "pending": "status IN ('created', 'awaiting_3ds')",
     "waiting_for_capture": "status = 'authorized'",
@@ -68,7 +72,7 @@ def _page(
     if not limit.isdecimal() or not 1 <= int(limit) <= 100:
         raise Bad("limit must be from 1 to 100", "limit")
     if "cursor" in args:
-        where = [*where, f"seq < (SELECT seq FROM {table} WHERE id = ?)"]
+        where = [*where, BEFORE[table]]
         values = [*values, in_books(prefix, args["cursor"])]
     sql = f"{' AND '.join(where)} ORDER BY seq DESC LIMIT ?"
     rows = books.select(kind, sql, *values, int(limit) + 1)
