@@ -51,6 +51,18 @@ class Desk:
             card = plastic_from(saved.card)
             return self._try(replace(payment, card=saved.card), card, card.behaviour.later), True
 
+    def charge_opened(self, payment_id: str, token: str) -> Payment:
+        """Charges a saved card for a payment that is open already; one that is not stays. Raises Refusal (404)."""
+        with self._books.transaction():
+            payment = self.get(payment_id)
+            if payment.status != "created":
+                return payment
+            saved = self._books.first(Token, "token = ?", token)
+            if saved is None:
+                return self._close(payment, "declined", "unknown_token")
+            card = plastic_from(saved.card)
+            return self._try(replace(payment, card=saved.card, origin="token"), card, card.behaviour.later)
+
     def capture(self, payment_id: str, amount: int) -> Payment:
         """Takes a held sum, in full or less; the rest is released. Raises Refusal (404, 409, 422)."""
         with self._books.transaction():

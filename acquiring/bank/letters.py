@@ -1,4 +1,4 @@
-"""What the bank writes to merchants, whatever the protocol."""
+"""What a callback is before it is sent."""
 
 from __future__ import annotations
 

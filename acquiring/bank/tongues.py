@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acquiring.bank import signing
-from acquiring.bank.letters import Letter
+from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
+from acquiring.bank.tbank.news import TBank
 from acquiring.bank.yookassa.tongue import YooKassa
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ class Tongue(Protocol):
         ...
 
 
+@runtime_checkable
+class Sealing(Protocol):
+    """A protocol whose signature stands in the body."""
+
+    def sealed(self, config: Config, body: bytes, forged: bool) -> bytes:
+        """The body of a delivery with its signature (a wrong one where it is forged)."""
+        ...
+
+
 class Own:
     """The bank's own protocol."""
 
@@ -55,4 +65,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "yookassa": YooKassa()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "tbank": TBank(), "yookassa": YooKassa()}

@@ -10,7 +10,7 @@ import pytest
 from moneyed import Money
 
 from acquiring.base import Acquirer
-from acquiring.types import Charge, Outcome, RefundOrder, Subject
+from acquiring.types import Card, Charge, Clue, Outcome, RefundOrder, Status, Subject
 
 PRICE = Money("299.00", "RUB")
 
@@ -43,8 +43,27 @@ def refund(paid: Outcome, amount: Money = PRICE) -> RefundOrder:
     return RefundOrder(str(uuid4()), paid.our_id, paid.reference, amount, "changed my mind")
 
 
+def clue(order: RefundOrder) -> Clue:
+    """What we know of a refund besides its ids, as billing gives it."""
+    return Clue(amount=order.amount, payment_our_id=order.payment_our_id, payment_reference=order.payment_reference)
+
+
 class Trips:
-    """How a test comes to a paid page and to a saved card."""
+    """How a test comes to a paid page and to a saved card; and in what honest acquirers differ from one another."""
+
+    tells_time = True  # a lookup says when money moved
+    tells_card = True  # a lookup tells the card; else only a callback does
+    same_page = True  # an order given again is answered with the same page
+    names_refunds = True  # a refund can be looked up by its own id; else it is asked about by sending it again
+
+    def troubled_charge(self, impatient: Acquirer, far: FarSide, order: Charge, trouble: str) -> Outcome:
+        """The outcome of a charge whose request to move money meets this trouble."""
+        far.trouble(trouble)
+        return impatient.charge(order)
+
+    def not_begun(self, truth: Outcome) -> bool:
+        """Whether the truth of an order that met trouble is that nothing has moved, so that it can be sent again."""
+        return truth.status is Status.UNKNOWN and truth.absent
 
     @pytest.fixture
     def paid(self, acquirer: Acquirer, far: FarSide) -> Outcome:
@@ -56,8 +75,17 @@ class Trips:
         far.pay(opened, decline)
         return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference)
 
+    def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
+        """The card that a callback told of this payment."""
+        for number in range(20):
+            said = acquirer.parse(*far.callback(number)).outcome
+            if said.our_id == paid.our_id:
+                return said.card
+        return None
+
     def token(self, acquirer: Acquirer, far: FarSide) -> str:
-        card = self.pay(acquirer, far, save_card=True).card
+        paid = self.pay(acquirer, far, save_card=True)
+        card = paid.card if self.tells_card else self.told_card(acquirer, far, paid)
         assert card is not None
         assert card.token
         return card.token

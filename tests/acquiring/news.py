@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from moneyed import Money
 
 from acquiring.base import Acquirer, BadCallback
+from acquiring.http import Unanswered
 from acquiring.types import Notice, Status, Subject, Verdict
 from tests.acquiring.far import PRICE, Trips, charge, refund
 
@@ -20,6 +20,10 @@ class News(Trips):
     # --- Statement ------------------------------------------------------------------------------------------------
 
     def test_a_statement_lists_charges_and_refunds_of_its_day(self, acquirer, far, paid):
+        if not acquirer.capabilities.statements:
+            with pytest.raises(Unanswered):
+                list(acquirer.statement(datetime.now(UTC).date()))
+            return
         order = refund(paid, Money("100.00", "RUB"))
         acquirer.refund(order)
         today = datetime.now(UTC).date()
@@ -43,6 +47,10 @@ class News(Trips):
         order = refund(paid, Money("100.00", "RUB"))
         acquirer.refund(order)
         notice = self.read(acquirer, far.callback(1))
+        if not self.names_refunds:  # it rings for the payment
+            assert (notice.subject, notice.outcome.our_id, notice.trusted) == (Subject.REFUND, "", False)
+            assert (notice.outcome.status, notice.payment_reference) == (Status.UNKNOWN, paid.reference)
+            return
         assert (notice.subject, notice.outcome.our_id) == (Subject.REFUND, order.our_id)
         assert (notice.outcome.status, notice.outcome.amount) == (Status.SUCCEEDED, Money("100.00", "RUB"))
 
@@ -51,23 +59,24 @@ class News(Trips):
         keys = [self.read(acquirer, far.callback(number)).dedupe_key for number in (0, 0, 1)]
         assert keys[0] == keys[1] != keys[2]
 
-    @pytest.mark.parametrize(
-        "forge",
-        [
-            lambda headers, body: (headers, body.replace(b"29900", b"29901")),
-            lambda headers, body: ({}, body),
-            lambda headers, body: (dict.fromkeys(headers, ""), body),
-            lambda headers, body: (dict.fromkeys(headers, "é\x00="), body),
-            lambda headers, body: (headers, b""),
-            lambda headers, body: (headers, body + b" "),
-            lambda headers, body: (headers, b"x" * 10_000_000),
-        ],
-        ids=["changed", "unsigned", "empty", "nonsense", "no body", "longer", "huge"],
-    )
-    def test_a_forged_callback_is_not_believed(self, acquirer, far, paid, forge: Callable):
+    @pytest.mark.parametrize("how", ["changed", "unsigned", "empty", "nonsense", "no body", "longer", "huge"])
+    def test_a_forged_callback_is_not_believed(self, acquirer, far, paid, how):
         kind, headers, body = far.callback(0)
         with pytest.raises(BadCallback):
-            acquirer.parse(kind, *forge(headers, body))
+            acquirer.parse(kind, *self.forge(how, headers, body))
+
+    def forge(self, how: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:
+        """A callback as nobody but a forger sends it, where the signature stands in a header."""
+        forgeries: dict[str, tuple[dict[str, str], bytes]] = {
+            "changed": (headers, body.replace(b"29900", b"29901")),
+            "unsigned": ({}, body),
+            "empty": (dict.fromkeys(headers, ""), body),
+            "nonsense": (dict.fromkeys(headers, "é\x00="), body),
+            "no body": (headers, b""),
+            "longer": (headers, body + b" "),
+            "huge": (headers, b"x" * 10_000_000),
+        }
+        return forgeries[how]
 
     def test_the_reply_tells_the_acquirer_whether_to_try_again(self, acquirer):
         assert acquirer.reply(None, Verdict.ACCEPTED).status == 200
