@@ -59,6 +59,7 @@ class YooKassa:
         two_stage=True,
         partial_refund=True,
         receipts=True,
+        closes_pages=False,
     )
 
     def __init__(
