@@ -17,7 +17,7 @@ from tests.things import now, run_until_idle, viewer
 
 
 class Story:
-    """One customer; `acquirer` is our name of the bank. `at` is the story's time; `wait` moves it and lets the sweeps run."""
+    """One customer; `acquirer` is our name of the bank. `wait` moves the story's time `at` and lets the sweeps run."""
 
     acquirer = "sandbox"
 
