@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, health, invoices, outgoing, receipts, routes, settlement, sweeps, wake
+from billing import calls, events, health, invoices, outcomes, outgoing, receipts, routes, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 HURRY_EVERY = timedelta(seconds=3)
+LEFT_OPEN = Outcome(Status.CANCELLED, message="The bank's page closes by itself; nobody waits for it any more.")
+NOTHING_THERE = Outcome(Status.CANCELLED, message="The bank has never received this payment.")
 WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
 
 
@@ -108,7 +110,7 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
         return _close_page(payment, at=at)
     answer = outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
-        outcome = _of_the_payment(outcome)  # not the only try
+        outcome = outcomes.of_the_payment(outcome)  # not the only try
     payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
     health.note(payment.acquirer, answer, at=at)
     return payment
@@ -147,13 +149,24 @@ def check_as(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment:
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at, sure=True)
 
 
-def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+def cancel(payment_id: uuid.UUID, *, at: datetime, patient: bool = False) -> Payment:
     """Asks the acquirer to close the page or release the hold of a live payment, and applies what it then says.
 
-    The payment may turn out paid after all. Raises NotFound.
+    The payment may turn out paid after all. A page that its acquirer cannot close is `patient`ly left to its customer;
+    else it is given up here, followed until its time is over, and what is paid on it goes back. Raises NotFound.
     """
     payment = _get(payment_id)
-    return _close_page(payment, at=at) if payment.is_live else payment
+    if not payment.is_live:
+        return payment
+    outcome = _voided(payment, at)
+    payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    closes = calls.acquirer(payment.acquirer).capabilities.closes_pages
+    if patient or closes or payment.method_id or outcome.status != Status.PENDING:
+        return payment
+    with transaction.atomic():
+        payment = settlement.apply(payment_id, LEFT_OPEN, actor="system", at=at)
+        Payment.objects.filter(pk=payment_id, status=Payment.Status.CANCELLED).update(next_check_at=at + LEASE)
+    return payment
 
 
 def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -168,7 +181,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
-    return settlement.apply(payment_id, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+    return settlement.apply(payment_id, outcomes.of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
@@ -236,16 +249,16 @@ def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Pa
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
+    return settlement.apply(payment.pk, _voided(payment, at), actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
-
-
-def _of_the_payment(outcome: Outcome) -> Outcome:
-    """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
-    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
-        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
-    return outcome
+    known = payment.acquirer_payment_id or payment.redirect_url
+    if outcome.absent and not known and at >= payment.created_at + LEASE:  # nothing to close, none on its way
+        return NOTHING_THERE  # should it arrive after all, its money is nobody's and goes back
+    return outcomes.of_the_payment(outcome)
 
 
 def _charge(payment: Payment) -> Charge:
