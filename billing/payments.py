@@ -210,18 +210,6 @@ def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
         wake.now("billing.tasks.poll_payments")
 
 
-def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> PaymentMethod:
-    """Removes a customer's saved card; it is never charged again. Raises NotFound."""
-    with transaction.atomic():
-        method = PaymentMethod.objects.select_for_update().filter(pk=method_id, user_id=user_id).first()
-        if method is None:
-            raise NotFound("There is no such card.", "card_not_found")
-        if method.removed_at is None:
-            method.removed_at = at
-            method.save(update_fields=["removed_at"])
-    return method
-
-
 def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Payment:
     method = None
     if wanted.method_id:

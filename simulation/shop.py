@@ -12,7 +12,7 @@ from moneyed import Money
 from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.records import Payment as BankPayment
-from billing import payments
+from billing import cards, payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
 from simulation.world import ACQUIRERS, World
@@ -147,7 +147,7 @@ class Visitor:
 
     def remove_card(self, card: PaymentMethod) -> None:
         """Takes a saved card away."""
-        self.act("remove card", lambda: payments.remove_card(card.pk, self.user_id, at=self.world.now))
+        self.act("remove card", lambda: cards.remove(card.pk, self.user_id, at=self.world.now))
 
     def look(self, payment: Payment) -> None:
         """Waits on the page that shows the state of a payment; sometimes presses "check now"."""

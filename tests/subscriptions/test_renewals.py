@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from acquiring.types import Card
-from billing import payments
+from billing import cards, payments
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import agreements, endings, lifecycle, renewals, terms
@@ -151,7 +151,7 @@ def test_M10_switching_off_while_a_charge_is_unknown_gives_late_money_back(bank:
 
 def test_M10_a_removed_card_is_never_charged_and_another_is_asked_for(bank: FakeAcquirer) -> None:
     vera = Renewing(bank, "month", MORNING)
-    payments.remove_card(vera.card.pk, vera.user.pk, at=MORNING + timedelta(days=1))
+    cards.remove(vera.card.pk, vera.user.pk, at=MORNING + timedelta(days=1))
     assert vera.go(END - timedelta(days=3)) == ["subscription.reminded"]
     told = things.last_event("subscription.reminded").data
     assert (told["renews"], told["card_needed"]) == (False, True)
