@@ -48,7 +48,7 @@ def told(bank: LocalBank, settings: Any, live_server: Any) -> Story:
 def heard(story: Story) -> None:
     """Waits until T-Bank has said all it has to say, and acts upon it."""
     eventually(lambda: {each["state"] for each in story.bank.callbacks()} <= {"delivered"})
-    callbacks.process_due(at=now())
+    callbacks.process_due(at=max(now(), story.at))
     assert not Callback.objects.filter(status=Callback.Status.PARKED).exists()
 
 
