@@ -13,7 +13,7 @@ from billing import events, invoices, payments, wake
 from billing.errors import Conflict, NotFound
 from billing.models import Payment, PaymentMethod
 from subscriptions import lifecycle, offers, renewals, terms
-from subscriptions.models import Subscription
+from subscriptions.models import Period, Subscription
 
 PAYABLE = timedelta(days=3)  # so long before the end the next term can be paid, or from an earlier reminder on
 
@@ -68,6 +68,21 @@ def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: d
         if subscription.next_charge_at and subscription.next_charge_at <= at:
             wake.after_commit("subscriptions.tasks.renew")
     return subscription
+
+
+def take_late_card(invoice_id: uuid.UUID, *, at: datetime) -> None:
+    """The card that paid the term under way became known only now: it pays the ones after it. Twice is once."""
+    with transaction.atomic():
+        found = Period.objects.filter(invoice_id=invoice_id, starts_at__isnull=False).order_by("-number").first()
+        if found is None:
+            return
+        subscription = lifecycle.lock(found.subscription_id)
+        later = subscription.periods.filter(number__gt=found.number).exists()
+        if later or subscription.status != Subscription.Status.ACTIVE:
+            return
+        terms.take_card(subscription, found)
+        terms.look_ahead(subscription)
+        subscription.save(update_fields=["method", "updated_at", *terms.AHEAD])
 
 
 def switch_off(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
