@@ -148,6 +148,8 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
 
 
 def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
+    if not notice.outcome.our_id and not notice.outcome.reference:
+        return _rung(callback, notice, at)
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
         if Case.objects.filter(pk=_uuid(notice.outcome.our_id)).exists():
@@ -166,6 +168,20 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     else:
         refund = refunds.check(refund.pk, at=at)
     return "" if refund.status == Refund.Status.FAILED else refund.parked
+
+
+def _rung(callback: Callback, notice: Notice, at: datetime) -> str:
+    """Money of a payment went back, by which refund it does not say: those of ours that wait are asked about."""
+    found = Payment.objects.filter(acquirer=callback.acquirer, acquirer_payment_id=notice.payment_reference or "-")
+    payment = found.first()
+    if payment is None:
+        return f"{callback.acquirer} gave back money of payment {notice.payment_reference}, which we do not know."
+    callback.subject_type, callback.subject_id = Payment.noun, payment.pk
+    for pk in payment.refunds.filter(status__in=Refund.LIVE).values_list("pk", flat=True):
+        refunds.check(pk, at=at)
+    if payment.refunds.exists() or payment.cases.exists():
+        return ""
+    return f"{callback.acquirer} gave back money of this payment; we did not ask for it."
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -24,7 +24,8 @@ def acquirer(name: str) -> Acquirer:
 def clue(row: Payment | Refund) -> Clue:
     """What we know of an operation of ours besides its ids, for acquirers that cannot look it up by those alone."""
     if isinstance(row, Payment):
-        return Clue(since=row.created_at, amount=row.money, page_url=row.redirect_url)
+        customer = str(row.user_id) if row.save_card else ""
+        return Clue(since=row.created_at, amount=row.money, page_url=row.redirect_url, customer_id=customer)
     paid = row.payment
     return Clue(
         since=row.created_at,

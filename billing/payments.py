@@ -127,7 +127,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     health.looked_up(payment.acquirer, outcome, at=at)
-    if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
+    if (outcome.absent or outcome.again) and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
@@ -256,8 +256,8 @@ def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     known = payment.acquirer_payment_id or payment.redirect_url
-    if outcome.absent and not known and at >= payment.created_at + LEASE:  # nothing to close, none on its way
-        return NOTHING_THERE  # should it arrive after all, its money is nobody's and goes back
+    if outcome.absent and not known and at >= payment.created_at + LEASE:  # none on its way; if it is, it goes back
+        return NOTHING_THERE
     return outcomes.of_the_payment(outcome)
 
 
@@ -278,7 +278,7 @@ def _charge(payment: Payment) -> Charge:
 
 
 def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
-    """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
+    """The acquirer has never seen a payment of ours (or all of it): send it while its key is known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
     if at < payment.created_at + window - WINDOW_MARGIN:
         if expired and payment.method is None:

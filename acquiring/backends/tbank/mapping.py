@@ -43,6 +43,14 @@ class Found:
     outcome: Outcome
 
 
+class Refused(Malformed):
+    """T-Bank would not look up what became of an order; so far nothing was sent. `data` is its answer."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(f"the lookup was refused ({error_code(data)})")
+        self.data = data
+
+
 def order_id(our_id: str, number: int) -> str:
     """The OrderId of a further try (2 to 9): T-Bank takes none twice. At most 36 characters, as it wants."""
     if number == 1:
@@ -113,7 +121,7 @@ def orders(data: Any, asked: Money | None = None) -> list[Found] | None:
     if not accepted(data):
         if error_code(data) in codes.NOTHING_CREATED:
             return None
-        raise Malformed(f"Payments: the lookup was refused with {error_code(data)}")
+        raise Refused(data)
     order = text(data, "OrderId")
     return [found(line, order, asked) for line in field(data, "Payments", list)] or None
 
@@ -184,8 +192,6 @@ def refund_found(payment: Found, our_id: str, reference: str, again: bool) -> Ou
     if payment.state in RETURNED | RETURNING:
         why = "money of this payment went back; whether this refund was it, T-Bank can only say when asked for it again"
         return replace(unsure(why, raw), again=again)
-    if reference:
-        return unsure(f"T-Bank took this refund, and now says that the payment is {payment.state}", raw)
     return replace(Outcome.not_found(), raw=raw)
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 from acquiring import asking
-from acquiring.backends.tbank import codes, mapping, orders, signing
-from acquiring.backends.tbank.mapping import Found
+from acquiring.backends.tbank import mapping, orders, signing
+from acquiring.backends.tbank.wire import TRIES, Wire
 from acquiring.base import NO_CLUE, BadCallback
-from acquiring.http import Adapter, Client, NotSent, Unanswered
+from acquiring.http import Adapter, Client, Unanswered
 from acquiring.reading import Malformed
 from acquiring.types import (
     Capabilities,
@@ -33,7 +33,6 @@ from acquiring.types import (
 
 LIVE = "https://securepay.tinkoff.ru/v2"
 LARGEST_CALLBACK = 64 * 1024  # bytes
-TRIES = 9  # pages of one order that nobody was given
 TOMBSTONE = 1000  # kopecks: what an order is closed with whose sum nobody told
 
 
@@ -74,7 +73,7 @@ class TBank:
             raise ValueError("the T-Bank acquirer needs terminal_key and url")
         if isinstance(passwords, str) or not passwords or not all(passwords):
             raise ValueError("the T-Bank acquirer needs passwords: a list of at least one, none of them empty")
-        self._client = Client(url, None, timeout, adapter=adapter)
+        self._wire = Wire(Client(url, None, timeout, adapter=adapter), terminal_key, passwords[0])
         self._terminal, self._passwords, self._callback_url = terminal_key, tuple(passwords), callback_url
         self._taxation, self._repeat_refunds, self._clock = taxation, repeat_refunds, clock
 
@@ -82,11 +81,11 @@ class TBank:
 
     def checkout(self, charge: Charge) -> Outcome:
         """Opens T-Bank's page. Given again, an order whose page nobody has opened gets another one, in its place."""
-        return self._ordered(lambda: self._checkout(charge))
+        return self._ordered(lambda: self._at_the_door(lambda: self._checkout(charge)))
 
     def charge(self, charge: Charge) -> Outcome:
         """Charges a saved card: Init, then Charge. Given again, it goes on where it stopped."""
-        return self._ordered(lambda: self._charge(charge))
+        return self._ordered(lambda: self._at_the_door(lambda: self._charge(charge)))
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
         """Takes an authorized sum, in full or less (Confirm)."""
@@ -139,40 +138,40 @@ class TBank:
     # --- In which order -------------------------------------------------------------------------------------------
 
     def _checkout(self, charge: Charge) -> Outcome:
-        each, free = self._all(charge.our_id)
+        each, free = self._wire.every(charge.our_id)
         known = mapping.best(each)
         if known is not None and (known.state != "NEW" or free > TRIES):
             return mapping.same_order(known, charge.amount)
         # Where a page is NEW, its address was lost: nobody has opened it, and T-Bank tells it no second time.
         for lost in [one for one in each if one.state == "NEW"]:
-            closed = self._cancelled(lost)
+            closed = self._wire.cancelled(lost)
             if closed.state != "CANCELED":
                 return closed.outcome
         order = mapping.order_id(charge.our_id, free)
-        answer = self._call("Init", orders.page(charge, order, self._callback_url, self._taxation, self._clock()))
+        answer = self._wire.call("Init", orders.page(charge, order, self._callback_url, self._taxation, self._clock()))
         return mapping.opened(answer, charge.amount) if mapping.accepted(answer) else mapping.refused(answer)
 
     def _charge(self, charge: Charge) -> Outcome:
-        known, _ = self._known(charge.our_id)
+        known = self._wire.known(charge.our_id)
         if known is None:
-            answer = self._call("Init", orders.absent(charge, charge.our_id, self._callback_url, self._taxation))
+            answer = self._wire.call("Init", orders.absent(charge, charge.our_id, self._callback_url, self._taxation))
             if not mapping.accepted(answer):
                 return mapping.refused(answer)
             known = mapping.found(answer)
         elif known.state != "NEW" or known.outcome.amount != charge.amount:
             return mapping.same_order(known, charge.amount)
         reference = known.outcome.reference
-        answer = self._call("Charge", {"PaymentId": reference, "RebillId": charge.token})
+        answer = self._wire.call("Charge", {"PaymentId": reference, "RebillId": charge.token})
         outcome = mapping.charged(answer)
         if outcome is not None:
             return outcome
-        now = self._state(reference)
+        now = self._wire.state(reference)
         if now is None or now.state == "NEW":
             return mapping.unsure(f"T-Bank refused the charge for now ({mapping.error_code(answer)})", {})
         return now.outcome
 
     def _capture(self, reference: str, charge: Charge) -> Outcome:
-        known = self._state(reference)
+        known = self._wire.state(reference)
         if known is None:
             return Outcome.unknown("T-Bank does not know this payment")
         if known.outcome.status is not Status.AUTHORIZED:
@@ -180,16 +179,16 @@ class TBank:
         body: dict[str, Any] = {"PaymentId": reference, "Amount": mapping.kopecks(charge.amount)}
         if charge.receipt is not None:
             body["Receipt"] = orders.receipt(charge.receipt, self._taxation)
-        answer = self._call("Confirm", body)
+        answer = self._wire.call("Confirm", body)
         return mapping.found(answer).outcome if mapping.accepted(answer) else mapping.refused(answer)
 
     def _void(self, our_id: str, reference: str, clue: Clue) -> Outcome:
-        known = self._state(reference) if reference else None
-        each = [known] if known else self._all(our_id)[0]
+        known = self._wire.state(reference) if reference else None
+        each = [known] if known else self._wire.every(our_id)[0]
         told = mapping.best(each)
         if told is None:
             units = mapping.kopecks(clue.amount) if clue.amount is not None else TOMBSTONE
-            answer = self._call("Init", orders.tombstone(our_id, units, self._clock()))
+            answer = self._wire.call("Init", orders.tombstone(our_id, units, self._clock()))
             if not mapping.accepted(answer):
                 return mapping.refused(answer)
             each = [mapping.found(answer)]
@@ -197,22 +196,12 @@ class TBank:
             return told.outcome
         for one in each:
             if one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED:
-                told = self._cancelled(one)
+                told = self._wire.cancelled(one)
         return told.outcome if told else Outcome.unknown("nothing was cancelled")
-
-    def _cancelled(self, one: Found) -> Found:
-        """Cancels what is not paid. Should it be paid in this very moment, T-Bank gives all of it back."""
-        answer = self._call("Cancel", {"PaymentId": one.outcome.reference})
-        if not mapping.accepted(answer):
-            return Found("", mapping.refused(answer))
-        now = mapping.found(answer)
-        if now.state == "REFUNDED":
-            return Found(now.state, Outcome(Status.CANCELLED, now.outcome.reference, now.outcome.our_id))
-        return now
 
     def _refund(self, order: RefundOrder) -> Outcome:
         units = mapping.kopecks(order.amount)
-        known = self._state(order.payment_reference)
+        known = self._wire.state(order.payment_reference)
         # Cancel closes what is not paid and releases what is held: only of a paid payment does it give money back.
         if known is None or known.outcome.status is not Status.SUCCEEDED:
             message = f"the payment is {known.state}" if known else "T-Bank does not know this payment"
@@ -221,73 +210,35 @@ class TBank:
         body["ExternalRequestId"] = order.our_id
         if order.receipt is not None:
             body["Receipt"] = orders.receipt(order.receipt, self._taxation)
-        return mapping.refund_outcome(self._call("Cancel", body), order, known.state)
+        return mapping.refund_outcome(self._wire.call("Cancel", body), order, known.state)
 
     def _fetch_payment(self, our_id: str, reference: str, clue: Clue) -> Outcome:
-        known = self._state(reference, clue) if reference else None
+        known = self._wire.state(reference, clue) if reference else None
         if known is None and not our_id:
             return Outcome.not_found()
         if known is None:
-            known = self._known(our_id, clue)[0]
+            known = self._wire.known(our_id, clue)
             if known is None:
                 return Outcome.not_found()
             if known.state == "NEW" and not clue.page_url and not reference:
                 # An Init whose answer was lost: nobody has its page, and nobody has charged a card for it.
                 message = "T-Bank has the order, and nobody has come to pay it"
                 return Outcome(Status.UNKNOWN, again=True, message=message, raw=known.outcome.raw)
-        return self._with_card(known.outcome, clue)
+        return self._wire.with_card(known.outcome, clue)
 
     def _fetch_refund(self, our_id: str, reference: str, clue: Clue) -> Outcome:
-        payment = self._state(clue.payment_reference) if clue.payment_reference else None
+        payment = self._wire.state(clue.payment_reference) if clue.payment_reference else None
         if payment is None and clue.payment_our_id:
-            payment = self._known(clue.payment_our_id)[0]
+            payment = self._wire.known(clue.payment_our_id)
         if payment is None:
             return Outcome.unknown("T-Bank keeps no refunds; without its payment this one cannot be looked up")
         return mapping.refund_found(payment, our_id, reference, self._repeat_refunds)
 
-    # --- One call at a time ---------------------------------------------------------------------------------------
-
-    def _state(self, reference: str, clue: Clue = NO_CLUE) -> Found | None:
-        """GetState; None where T-Bank knows no such payment."""
-        answer = self._call("GetState", {"PaymentId": reference})
-        if isinstance(answer, dict) and answer.get("Status"):  # of a declined payment it says Success: false
-            return mapping.found(answer, asked=clue.amount)
-        if mapping.error_code(answer) in codes.NOT_FOUND:
-            return None
-        raise Unanswered(f"T-Bank refused the lookup ({mapping.error_code(answer)})")
-
-    def _known(self, our_id: str, clue: Clue = NO_CLUE) -> tuple[Found | None, int]:
-        """What tells most of an order of ours, and the number of the first try that T-Bank has not seen."""
-        each, free = self._all(our_id, clue)
-        return mapping.best(each), free
-
-    def _all(self, our_id: str, clue: Clue = NO_CLUE) -> tuple[list[Found], int]:
-        each: list[Found] = []
-        for number in range(1, TRIES + 1):
-            answer = self._call("CheckOrder", {"OrderId": mapping.order_id(our_id, number)})
-            more = mapping.orders(answer, clue.amount)
-            if more is None:
-                return each, number
-            each += more
-        return each, TRIES + 1
-
-    def _with_card(self, outcome: Outcome, clue: Clue) -> Outcome:
-        """GetState tells no card: where one was to be kept and the customer has one, it is that."""
-        if outcome.status is not Status.SUCCEEDED or not clue.customer_id:
-            return outcome
+    def _at_the_door(self, ask: Callable[[], Outcome]) -> Outcome:
         try:
-            return mapping.with_card(outcome, self._call("GetCardList", {"CustomerKey": clue.customer_id}))
-        except (NotSent, Unanswered, Malformed):  # the payment is what was asked about; a notification tells the card
-            return outcome
-
-    def _call(self, method: str, body: dict[str, Any]) -> Any:
-        body = body | {"TerminalKey": self._terminal}
-        body["Token"] = signing.token(body, self._passwords[0])
-        answer = self._client.request("POST", f"/{method}", json=body)
-        if answer.ok:
-            return answer.body
-        # T-Bank refuses in answers of 200: this is somebody before it, which lets nothing through.
-        return {"Success": False, "ErrorCode": f"http_{answer.status}", "Message": "T-Bank does not let us in"}
+            return ask()
+        except mapping.Refused as refused:  # the order itself was not given
+            return mapping.refused(refused.data)
 
     def _ordered(self, ask: Callable[[], Outcome]) -> Outcome:
         try:
