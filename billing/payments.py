@@ -244,8 +244,8 @@ def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     known = payment.acquirer_payment_id or payment.redirect_url
-    if outcome.absent and not known and at >= payment.created_at + LEASE:  # nothing to close, none on its way
-        return NOTHING_THERE  # should it arrive after all, its money is nobody's and goes back
+    if outcome.absent and not known and at >= payment.created_at + LEASE:  # none on its way; if it is, it goes back
+        return NOTHING_THERE
     return outcomes.of_the_payment(outcome)
 
 

@@ -32,7 +32,7 @@ class Tale(Story):
 @pytest.fixture
 def far_bank(tmp_path: Path, live_server: Any) -> Iterator[LocalBank]:
     """A bank that knows from the start where to ring: this protocol has no address in its orders."""
-    with LocalBank(tmp_path / "bank", f"{live_server.url}/api/v1/callbacks/yookassa") as bank:
+    with LocalBank(tmp_path / "bank", f"{live_server.url}/api/v1/callbacks/{{acquirer}}") as bank:
         yield bank
 
 

@@ -195,6 +195,8 @@ class YooKassa:
             found = mapping.looked_up(answer, translate)
             if not found.absent or not our_id:
                 return found
+        if not our_id:
+            return Outcome.unknown("there is no id to look for")
         params = _where(subject, clue)
         items = self._listed(PATHS[subject], params, PAGES if params else PAGES_WITHOUT_CLUE)
         return _best((item for item in items if mapping.is_ours(item, subject, our_id)), translate, bool(params))
