@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from billing import callbacks, cards, checkouts, events, payments, refunds
+from billing import callbacks, cards, checkouts, events, payments, receipts, refunds
 from billing.models import Event, PaymentMethod
 from notifications import mailings
 from subscriptions import endings, hours, price_moves, reminders, renewals
@@ -26,6 +26,7 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     callbacks.process_due,
     payments.poll_due,
     refunds.poll_due,
+    receipts.poll_due,
     events.deliver_due,
     checkouts.close_due,
     price_moves.tell_due,
