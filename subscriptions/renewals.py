@@ -14,10 +14,10 @@ from django.db import connections, transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Sum
 from moneyed import Money
 
-from billing import events, guard, invoices, ledger, money, payments, sweeps
+from billing import bulk, events, guard, invoices, ledger, money, payments, sweeps
 from billing.errors import Refused
 from billing.models import Invoice, Payment
-from subscriptions import discounts, dunning, lifecycle, offers, redemptions, terms
+from subscriptions import discounts, dunning, herds, lifecycle, offers, redemptions, terms
 from subscriptions.models import Period, Subscription
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,18 @@ def renew_due(*, at: datetime, limit: int = 500) -> int:
     except guard.Stopped as stopped:
         log.error("renewals stopped: %s", stopped.detail)
         return 0
+    due = bill_due(at=at, limit=limit)
+    _each_at_once(due, partial(charge, at=at))
+    return len(due)
+
+
+def bill_due(*, at: datetime, limit: int) -> list[uuid.UUID]:
+    """Claims up to `limit` subscriptions that are due, and bills those that have no next term yet; one transaction."""
     with transaction.atomic(durable=True):
-        rows = list(
+        rows = herds.of(
             Subscription.objects.filter(next_charge_at__lte=at)
             .order_by("next_charge_at", "pk")
-            .select_for_update(skip_locked=True, of=("self",))
-            .select_related("plan", "price", "method")[:limit]
+            .select_for_update(skip_locked=True, of=("self",))[:limit]
         )
         due = [row.pk for row in rows]
         Subscription.objects.filter(pk__in=due).update(next_charge_at=at + LEASE)
@@ -50,8 +56,7 @@ def renew_due(*, at: datetime, limit: int = 500) -> int:
             )
         )
         _bill_all([row for row in rows if row.pk not in billed and _renewable(row)], at=at)
-    _each_at_once(due, partial(charge, at=at))
-    return len(due)
+    return due
 
 
 def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
@@ -119,10 +124,11 @@ def extend(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             terms.extend(subscription, period, actor=actor, at=at)
 
 
-def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Period]:
+def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[uuid.UUID]:
     """Bills the next term of each of these locked subscriptions, in a few statements however many they are.
 
-    Raises IntegrityError where one has a next term that waits already: no term is billed twice.
+    Returns their invoices, in the same order. Raises IntegrityError where one has a next term that waits already: no
+    term is billed twice.
     """
     found = Period.objects.filter(subscription__in=rows).order_by().values_list("subscription_id")
     numbers = dict(found.annotate(last=Max("number")))
@@ -141,19 +147,23 @@ def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Peri
     invoices.issue_many(drafts, actor=actor, at=at)
     billed = [redemptions.Renewed(draft.user_id, draft.id, o.quote) for (_, o), draft in zip(sold, drafts, strict=True)]
     redemptions.renew(billed, at=at)
-    return Period.objects.bulk_create(
-        Period(
-            subscription=row,
-            number=numbers.get(row.pk, 0) + 1,
-            months=offer.plan.months,
-            refund_policy=offer.plan.refund_policy,
-            plan=offer.plan,
-            price=offer.price,
-            invoice_id=draft.id,
-            created_at=at,
-        )
-        for (row, offer), draft in zip(sold, drafts, strict=True)
+    bulk.insert(
+        Period,
+        [
+            {
+                "subscription_id": row.pk,
+                "number": numbers.get(row.pk, 0) + 1,
+                "months": offer.plan.months,
+                "refund_policy": offer.plan.refund_policy,
+                "plan_id": offer.plan.pk,
+                "price_id": offer.price.pk,
+                "invoice_id": draft.id,
+            }
+            for (row, offer), draft in zip(sold, drafts, strict=True)
+        ],
+        created_at=at,
     )
+    return [draft.id for draft in drafts]
 
 
 def _begins(row: Subscription) -> str:
