@@ -39,7 +39,7 @@ WITH due AS MATERIALIZED (
       JOIN subscriptions_plan plan ON plan.id = subscription.plan_id
       JOIN subscriptions_price price ON price.id = subscription.price_id
      WHERE subscription.next_charge_at <= %(at)s
-     ORDER BY subscription.next_charge_at, subscription.id LIMIT %(limit)s
+     ORDER BY subscription.next_charge_at, subscription.id
        FOR UPDATE OF subscription SKIP LOCKED),
 claimed AS (
     UPDATE subscriptions_subscription subscription SET next_charge_at = %(at)s + {LEASE}
@@ -67,7 +67,7 @@ END = f"""
 WITH due AS MATERIALIZED (
     SELECT id, user_id, access_until, nextval('billing_event_id_seq') AS event_id
       FROM subscriptions_subscription
-     WHERE next_action_at <= %(at)s ORDER BY next_action_at, id LIMIT %(limit)s
+     WHERE next_action_at <= %(at)s ORDER BY next_action_at, id
        FOR NO KEY UPDATE SKIP LOCKED),
 ended AS (
     UPDATE subscriptions_subscription subscription
@@ -95,7 +95,7 @@ WITH due AS MATERIALIZED (
       JOIN subscriptions_plan plan ON plan.id = subscription.plan_id
       JOIN billing_account wallet ON wallet.id = meter.account_id
      WHERE meter.next_tick_at <= %(at)s
-     ORDER BY meter.next_tick_at, meter.id LIMIT %(limit)s
+     ORDER BY meter.next_tick_at, meter.id
        FOR NO KEY UPDATE OF subscription, meter, wallet SKIP LOCKED),
 transfers AS (
     INSERT INTO billing_transfer (id, reference, debit_id, credit_id, amount, currency, description, at, booked_at)

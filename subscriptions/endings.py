@@ -12,6 +12,7 @@ from billing.models import Invoice
 from subscriptions import herds, lifecycle, terms
 from subscriptions.models import Subscription
 
+BATCH = 1_000
 LEASE = timedelta(minutes=2)
 State = Subscription.Status
 Step = tuple[str, str]  # from this state to that one
@@ -31,7 +32,7 @@ MOVE = """
      WHERE id = ANY(%(ids)s) AND status = %(before)s"""
 
 
-def end_due(*, at: datetime, limit: int = 500) -> int:
+def end_due(*, at: datetime, limit: int = BATCH) -> int:
     """Moves on the subscriptions whose term, grace or paid rest is over at `at`. Returns how many were taken up.
 
     The ordinary ones in a few statements however many they are; what has a next term billed, or more than one step to

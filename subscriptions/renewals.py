@@ -18,20 +18,21 @@ from billing import bulk, events, guard, invoices, ledger, money, payments, swee
 from billing.errors import Refused
 from billing.models import Invoice, Payment
 from subscriptions import discounts, dunning, herds, lifecycle, offers, redemptions, terms
-from subscriptions.models import Period, Subscription
+from subscriptions.models import Period, Plan, Subscription
 
 log = logging.getLogger(__name__)
 
+BATCH = 500
 LEASE = timedelta(minutes=10)  # longer than a batch of charges takes at an acquirer that answers nobody
 
 
-def renew_due(*, at: datetime, limit: int = 500) -> int:
+def renew_due(*, at: datetime, limit: int = BATCH) -> int:
     """Bills and charges the terms that are due at `at`, and tries again what dunning says. Returns how many were due.
 
     Claiming and billing are one transaction for all of them; the charges follow, many at once, each settled alone.
     """
     try:
-        _permit(at)
+        permit(at=at)
     except guard.Stopped as stopped:
         log.error("renewals stopped: %s", stopped.detail)
         return 0
@@ -40,7 +41,7 @@ def renew_due(*, at: datetime, limit: int = 500) -> int:
     return len(due)
 
 
-def bill_due(*, at: datetime, limit: int) -> list[uuid.UUID]:
+def bill_due(*, at: datetime, limit: int = BATCH) -> list[uuid.UUID]:
     """Claims up to `limit` subscriptions that are due, and bills those that have no next term yet; one transaction."""
     with transaction.atomic(durable=True):
         rows = herds.of(
@@ -235,7 +236,7 @@ def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:
         )
 
 
-def _permit(at: datetime) -> None:
+def permit(*, at: datetime) -> None:
     """Asks the guard about all that is due. Raises guard.Stopped."""
     due = Subscription.objects.filter(next_charge_at__lte=at)
     people, amounts = _sums(due)
@@ -246,8 +247,12 @@ def _permit(at: datetime) -> None:
 def _forecast(at: datetime) -> guard.Forecast:
     """What the terms themselves say is due, whatever the sweep's own column says."""
     hours = ExpressionWrapper(F("plan__renewal_lead_hours") * timedelta(hours=1), DurationField())
+    longest = timedelta(hours=Plan.objects.aggregate(longest=Max("renewal_lead_hours"))["longest"] or 0)
     ending = Subscription.objects.filter(
-        auto_renew=True, status__in=terms.RUNNING, access_until__gt=at - timedelta(days=1)
+        auto_renew=True,
+        status__in=terms.RUNNING,
+        access_until__gt=at - timedelta(days=1),
+        valid_till__lte=at + longest + settings.DUNNING_LAST_CALL,  # by an index
     ).annotate(charge_from=F("valid_till") - hours - settings.DUNNING_LAST_CALL)
     return guard.Forecast(*_sums(ending.filter(charge_from__lte=at)))
 
