@@ -31,9 +31,9 @@ def stands_by(count: int) -> None:
 
 
 def to_renew(count: int) -> list[fill.Lot]:
-    """So many whose next term is to be billed and charged now; they run for another hour."""
-    ends = "now() + interval '1 hour'"
-    return fill.filled(count, (lambda: _monthly(ends, charge="now()", action=ends), _term))
+    """So many whose term is over, and whose next one is to be billed and charged now."""
+    patience = "now() + interval '15 minutes'"
+    return fill.filled(count, (lambda: _monthly("now()", charge="now()", action=patience), _term))
 
 
 def to_end(count: int) -> list[fill.Lot]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import connections, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Sum
+from django.db import transaction
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
 from moneyed import Money
 
-from billing import bulk, events, guard, invoices, ledger, money, payments, sweeps
+from billing import bulk, events, guard, invoices, ledger, money, payments
 from billing.errors import Refused
 from billing.models import Invoice, Payment
-from subscriptions import discounts, dunning, herds, lifecycle, offers, redemptions, terms
+from subscriptions import charging, discounts, dunning, herds, lifecycle, offers, redemptions, terms
 from subscriptions.models import Period, Plan, Subscription
 
 log = logging.getLogger(__name__)
@@ -37,7 +36,7 @@ def renew_due(*, at: datetime, limit: int = BATCH) -> int:
         log.error("renewals stopped: %s", stopped.detail)
         return 0
     due = bill_due(at=at, limit=limit)
-    _each_at_once(due, partial(charge, at=at))
+    charging.each_at_once(due, partial(charge, at=at), claimed_to=at + LEASE, at=at)
     return len(due)
 
 
@@ -56,7 +55,7 @@ def bill_due(*, at: datetime, limit: int = BATCH) -> list[uuid.UUID]:
                 "subscription_id", flat=True
             )
         )
-        _bill_all([row for row in rows if row.pk not in billed and _renewable(row)], at=at)
+        _bill_all([row for row in rows if row.pk not in billed and terms.renewable(row)], at=at)
     return due
 
 
@@ -188,13 +187,9 @@ def _bill_all(rows: list[Subscription], *, at: datetime) -> None:
             _bill_all(rows[half:], at=at)
 
 
-def _renewable(subscription: Subscription) -> bool:
-    return subscription.status in terms.RUNNING and terms.will_renew(subscription)
-
-
 def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None, dunning.Step]:
     """The next term that is billed, and what to do about it."""
-    if not _renewable(subscription):
+    if not terms.renewable(subscription):
         removed = subscription.auto_renew and subscription.method is not None and subscription.method.removed_at
         return None, dunning.Step(stop="The card was removed." if removed else "")
     if _changing(subscription):
@@ -212,8 +207,7 @@ def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None,
 
 def _changing(subscription: Subscription) -> bool:
     """Whether another plan is being paid for at this moment: the next term is then not charged beside it."""
-    asked = Q(invoice__status=Invoice.Status.PAID) | Q(invoice__payments__status__in=Payment.LIVE)
-    return subscription.changes.filter(asked, done_at=None, closed_at=None).exists()
+    return charging.changing([subscription.pk]) != set()
 
 
 def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:
@@ -262,20 +256,3 @@ def _sums(rows: QuerySet[Subscription]) -> tuple[int, tuple[Money, ...]]:
     found = rows.order_by().values_list("price__currency").annotate(Count("pk"), Sum("price__amount"))
     counted = [(people, money.from_minor(int(amount), currency)) for currency, people, amount in found]
     return sum(people for people, _ in counted), tuple(amount for _, amount in counted)
-
-
-def _each_at_once(due: list[uuid.UUID], verb: Callable[[uuid.UUID], object]) -> None:
-    """Does `verb` on each row, many at once; each thread has a connection of its own and gives it back."""
-    at_once = min(settings.CHARGES_AT_ONCE, len(due))
-    if at_once <= 1:
-        sweeps.each(due, verb)
-        return
-
-    def apart(pk: uuid.UUID) -> None:
-        try:
-            sweeps.each([pk], verb)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(apart, due))

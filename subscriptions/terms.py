@@ -41,6 +41,11 @@ def will_renew(subscription: Subscription) -> bool:
     return agreed and method is not None and method.removed_at is None and subscription.valid_till is not None
 
 
+def renewable(subscription: Subscription) -> bool:
+    """Whether a next term may be billed and charged."""
+    return subscription.status in RUNNING and will_renew(subscription)
+
+
 def charge_times(subscription: Subscription) -> list[datetime]:
     """When the next term is charged, and tried again while it is declined: oldest first, the last before grace ends."""
     till, until = subscription.valid_till, subscription.access_until

@@ -1,0 +1,145 @@
+"""Saved cards charged many at once: the payments written in one statement, the answers settled in a few.
+
+What is written is what `payments.start` and `settlement.apply` write for each. Whatever is not ordinary (something
+was tried before, a refusal, a doubt, a row in somebody else's hands) is left to them.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from acquiring import registry
+from acquiring.types import Charge, Outcome, Status
+from billing import batches, calls, events, mismatches, outcomes, payments, settlement
+from billing.models import Invoice, Payment, PaymentMethod
+
+log = logging.getLogger(__name__)
+
+SENDABLE = """
+    SELECT FROM billing_payment payment
+      JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
+      JOIN billing_paymentmethod method ON method.id = payment.method_id
+     WHERE payment.id = %s AND payment.status = 'created' AND invoice.status = 'open' AND method.removed_at IS NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A payment that is written and about to be sent."""
+
+    payment: Payment
+    order: Charge
+
+
+def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: datetime) -> list[Started]:
+    """Begins to collect open invoices, never tried before, each by the card that `methods` names for it.
+
+    Locks the invoices in the caller's transaction; those that somebody else holds, or that are not ordinary, are left
+    out. `send` each one after the commit.
+    """
+    found = Invoice.objects.filter(pk__in=list(methods), status=Invoice.Status.OPEN, total__gt=0, expires_at=None)
+    rows = found.order_by("pk").select_for_update(of=("self",), skip_locked=True).select_related("user")
+    cards = PaymentMethod.objects.filter(removed_at=None).in_bulk(set(methods.values()))
+    tried = set(Payment.objects.filter(invoice__in=list(methods)).values_list("invoice_id", flat=True))
+    begun = []
+    for invoice in rows:
+        card = cards.get(methods[invoice.pk])
+        if card is not None and card.user_id == invoice.user_id and invoice.pk not in tried and _takes(card, invoice):
+            begun.append(_payment(invoice, card, at))
+    lines = settlement.what_of([payment.invoice for payment in begun])
+    Payment.objects.bulk_create(begun)
+    told = [(payment, settlement.told(payment, lines[payment.invoice_id])) for payment in begun]
+    events.emit_many("payment.created", told, actor=actor, at=at, to_state=Payment.Status.CREATED)
+    return [Started(payment, payments.order(payment, lines[payment.invoice_id])) for payment in begun]
+
+
+def send(started: Started) -> Outcome | None:
+    """Sends one payment and returns what the acquirer answers; nothing is written, and no connection held meanwhile.
+
+    None where it must not be charged any more: the card was removed or the invoice closed a moment ago.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(SENDABLE, [started.payment.pk])
+        wanted = cursor.fetchone() is not None
+    backend = calls.acquirer(started.payment.acquirer)
+    return backend.charge(started.order) if wanted else None
+
+
+def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -> set[uuid.UUID]:
+    """Applies these answers, the ordinary ones together. Returns the payments that were settled so.
+
+    One that cannot be applied is logged; the lease of its payment brings it back.
+    """
+    said = {each.payment.pk: outcome for each, outcome in answers if outcome and _plain(outcome)}
+    try:
+        with transaction.atomic():
+            done = _settled(said, at) if said else set()
+    except Exception:  # nothing of it is written; one by one the culprit is found, and the others go on
+        log.exception("a batch of %s charges failed", len(said))
+        done = set()
+    for each, outcome in answers:
+        if each.payment.pk not in done:
+            _apply(each.payment, outcome, at)
+    return done
+
+
+def _apply(payment: Payment, outcome: Outcome | None, at: datetime) -> None:
+    try:
+        if outcome is None:
+            payments.submit(payment.pk, at=at, first=True)
+        else:
+            payments.answered(payment, outcome, at=at, first=True)
+    except Exception:
+        log.exception("the answer about payment %s cannot be applied", payment.pk)
+
+
+def _plain(outcome: Outcome) -> bool:
+    return outcome.status == Status.SUCCEEDED and outcome.charged_back is None and not outcome.decline
+
+
+def _settled(said: Mapping[uuid.UUID, Outcome], at: datetime) -> set[uuid.UUID]:
+    bills = Invoice.objects.filter(payments__in=list(said), status=Invoice.Status.OPEN).order_by("pk")
+    held = bills.select_related("account").select_for_update(of=("self",), skip_locked=True)
+    invoices = {invoice.pk: invoice for invoice in held}
+    created = Payment.objects.filter(
+        pk__in=list(said), invoice__in=list(invoices), status=Payment.Status.CREATED, surplus=False, parked=""
+    )
+    rows = list(created.order_by("pk").select_for_update(skip_locked=True))
+    references = [outcome.reference for outcome in said.values() if outcome.reference]
+    known = set(
+        Payment.objects.filter(acquirer_payment_id__in=references).values_list("acquirer_payment_id", flat=True)
+    )
+    made = []
+    for payment in rows:
+        payment.invoice, outcome = invoices[payment.invoice_id], outcomes.kept(said[payment.pk])
+        if not payment.acquirer_payment_id and not mismatches.odd(payment, outcome, sure=False, known=known):
+            made.append(batches.Made(payment, payment.invoice, outcome))
+    if made:
+        batches.write(made, before=Payment.Status.CREATED, at=at)
+    return {each.payment.pk for each in made}
+
+
+def _takes(card: PaymentMethod, invoice: Invoice) -> bool:
+    """Whether the card's acquirer takes the invoice's currency."""
+    try:
+        return invoice.currency in registry.get(card.acquirer).capabilities.currencies
+    except registry.UnknownAcquirer:
+        return False
+
+
+def _payment(invoice: Invoice, card: PaymentMethod, at: datetime) -> Payment:
+    return Payment(
+        invoice=invoice,
+        user=invoice.user,
+        amount=invoice.total,
+        currency=invoice.currency,
+        acquirer=card.acquirer,
+        method=card,
+        next_check_at=at + payments.LEASE,  # the process that goes on to call may die
+        created_at=at,
+    )
