@@ -13,6 +13,7 @@ from benchmarks import boot
 TRIPS = 50  # of each side in a round
 ROUNDS = 5
 PAYMENTS = 20_000  # in the database that is audited
+CHARGES = 640  # of cards in a round
 DUE = 2_000  # rows of a sweep in a round
 EXISTING, LARGE = 100_000, 1_000_000  # rows among which a sweep finds those that are due
 FEW, MANY = 1_000, 10_000  # rows that a worker passes over
@@ -37,6 +38,7 @@ GOALS: dict[str, Goal | None] = {
     "renewals": Goal("one statement", 0.25),
     "endings": Goal("one statement", 0.5),
     "hours": Goal("one statement", 0.5),
+    "charges": Goal("Little's law", 0.95),
     "scale": Goal("due rows alone", 1.3, at_most=True),
     "memory": Goal("few rows", 1.1, at_most=True),
 }
@@ -73,6 +75,7 @@ class Scale:
     payments: int = PAYMENTS
     rows: int = MANY
     due: int = DUE
+    charges: int = CHARGES
     existing: int = EXISTING
 
 
@@ -80,7 +83,11 @@ def measure(path: str, scale: Scale) -> dict[str, Any]:
     """Measures one path in this process, Django being set up."""
     from benchmarks.measure import peak_mib
 
-    measures: dict[str, Callable[[Scale], Sequence[Comparison]]] = {"memory": _memory, "scale": _scale}
+    measures: dict[str, Callable[[Scale], Sequence[Comparison]]] = {
+        "memory": _memory,
+        "scale": _scale,
+        "charges": _charges,
+    }
     comparisons = measures[path](scale) if path in measures else _sides(path, scale)
     return {"comparisons": [asdict(each) for each in comparisons], "peak_mib": peak_mib()}
 
@@ -112,6 +119,23 @@ def _sides(path: str, scale: Scale) -> Sequence[Comparison]:
                 goal,
             )
         )
+    return found
+
+
+def _charges(scale: Scale) -> Sequence[Comparison]:
+    from benchmarks import charges
+    from benchmarks.measure import middle, ratios, take_turns
+
+    goal = GOALS["charges"]
+    assert goal is not None
+    ours, theirs = charges.sides()
+    rates = take_turns([ours, theirs], trips=scale.charges, rounds=scale.rounds)
+    rates[goal.against] = [charges.LITTLE] * scale.rounds
+    found = []
+    for against in (goal.against, theirs.name):
+        each, both = ratios(rates, ours.name, against), (middle(rates[ours.name]), middle(rates[against]))
+        wanted = goal.ratio if against == goal.against else None
+        found.append(Comparison("charges", against, middle(each), min(each), max(each), both, goal=wanted))
     return found
 
 
@@ -155,11 +179,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=positive, default=MANY, help="that a worker passes over, and a tenth of them")
     parser.add_argument("--existing", type=positive, default=EXISTING, help="rows that a sweep passes over, at most")
     parser.add_argument("--large", dest="existing", action="store_const", const=LARGE, help=f"--existing {LARGE}")
+    parser.add_argument("--charges", type=positive, default=CHARGES, help="of saved cards in a round")
     parser.add_argument("--due", type=positive, default=DUE, help="rows of a sweep in a round")
 
 
 def scale_of(given: argparse.Namespace) -> Scale:
-    return Scale(given.rounds, given.trips, given.payments, given.rows, given.due, given.existing)
+    return Scale(given.rounds, given.trips, given.payments, given.rows, given.due, given.charges, given.existing)
 
 
 def positive(text: str) -> int:

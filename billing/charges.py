@@ -7,20 +7,22 @@ was tried before, a refusal, a doubt, a row in somebody else's hands) is left to
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
 
 from acquiring import registry
 from acquiring.types import Charge, Outcome, Status
-from billing import batches, calls, events, mismatches, outcomes, payments, settlement
+from billing import batches, bulk, calls, events, mismatches, outcomes, payments, settlement
 from billing.models import Invoice, Payment, PaymentMethod
 
 log = logging.getLogger(__name__)
 
+FRESH = 1.0  # seconds from the commit for which nobody looks again before the call
 SENDABLE = """
     SELECT FROM billing_payment payment
       JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
@@ -34,6 +36,7 @@ class Started:
 
     payment: Payment
     order: Charge
+    begun: float = field(default_factory=time.monotonic)
 
 
 def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: datetime) -> list[Started]:
@@ -52,7 +55,7 @@ def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: dateti
         if card is not None and card.user_id == invoice.user_id and invoice.pk not in tried and _takes(card, invoice):
             begun.append(_payment(invoice, card, at))
     lines = settlement.what_of([payment.invoice for payment in begun])
-    Payment.objects.bulk_create(begun)
+    _write(begun, at)
     told = [(payment, settlement.told(payment, lines[payment.invoice_id])) for payment in begun]
     events.emit_many("payment.created", told, actor=actor, at=at, to_state=Payment.Status.CREATED)
     return [Started(payment, payments.order(payment, lines[payment.invoice_id])) for payment in begun]
@@ -61,13 +64,11 @@ def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: dateti
 def send(started: Started) -> Outcome | None:
     """Sends one payment and returns what the acquirer answers; nothing is written, and no connection held meanwhile.
 
-    None where it must not be charged any more: the card was removed or the invoice closed a moment ago.
+    None where it had to wait, and must not be charged any more: the card was removed or the invoice closed.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(SENDABLE, [started.payment.pk])
-        wanted = cursor.fetchone() is not None
-    backend = calls.acquirer(started.payment.acquirer)
-    return backend.charge(started.order) if wanted else None
+    if time.monotonic() - started.begun > FRESH and not _wanted(started.payment):
+        return None
+    return calls.acquirer(started.payment.acquirer).charge(started.order)
 
 
 def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -> set[uuid.UUID]:
@@ -86,6 +87,12 @@ def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -
         if each.payment.pk not in done:
             _apply(each.payment, outcome, at)
     return done
+
+
+def _wanted(payment: Payment) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(SENDABLE, [payment.pk])
+        return cursor.fetchone() is not None
 
 
 def _apply(payment: Payment, outcome: Outcome | None, at: datetime) -> None:
@@ -143,3 +150,10 @@ def _payment(invoice: Invoice, card: PaymentMethod, at: datetime) -> Payment:
         next_check_at=at + payments.LEASE,  # the process that goes on to call may die
         created_at=at,
     )
+
+
+def _write(begun: Sequence[Payment], at: datetime) -> None:
+    own = ("id", "invoice_id", "user_id", "amount", "currency", "acquirer", "method_id", "next_check_at", "created_at")
+    given = {field.attname for field in Payment._meta.concrete_fields} - {*own, "updated_at"}
+    same = {name: getattr(begun[0], name) for name in given} if begun else {}  # the defaults
+    bulk.insert(Payment, [{name: getattr(row, name) for name in own} for row in begun], **same, updated_at=at)

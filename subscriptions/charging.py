@@ -26,8 +26,8 @@ from subscriptions.models import Change, Period, Subscription
 
 log = logging.getLogger(__name__)
 
-BATCH = 32  # written, or settled, together
-PATIENCE = 0.1  # seconds that an answer waits for others to be settled with
+BATCH = 64  # written, or settled, together
+PATIENCE = 0.2  # seconds that an answer waits for others to be settled with
 
 # Only while it stands as the sweep has left it: news of the payment may have begun the next term already.
 NOTE = """
