@@ -46,7 +46,7 @@ def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: dateti
     out. `send` each one after the commit.
     """
     found = Invoice.objects.filter(pk__in=list(methods), status=Invoice.Status.OPEN, total__gt=0, expires_at=None)
-    rows = found.order_by("pk").select_for_update(of=("self",), skip_locked=True).select_related("user")
+    rows = list(found.order_by("pk").select_for_update(of=("self",), skip_locked=True).select_related("user"))
     cards = PaymentMethod.objects.filter(removed_at=None).in_bulk(set(methods.values()))
     tried = set(Payment.objects.filter(invoice__in=list(methods)).values_list("invoice_id", flat=True))
     begun = []
@@ -111,8 +111,8 @@ def _plain(outcome: Outcome) -> bool:
 
 def _settled(said: Mapping[uuid.UUID, Outcome], at: datetime) -> set[uuid.UUID]:
     bills = Invoice.objects.filter(payments__in=list(said), status=Invoice.Status.OPEN).order_by("pk")
-    held = bills.select_related("account").select_for_update(of=("self",), skip_locked=True)
-    invoices = {invoice.pk: invoice for invoice in held}
+    bills = bills.select_related("account")
+    invoices = {invoice.pk: invoice for invoice in bills.select_for_update(of=("self",), skip_locked=True)}
     created = Payment.objects.filter(
         pk__in=list(said), invoice__in=list(invoices), status=Payment.Status.CREATED, surplus=False, parked=""
     )

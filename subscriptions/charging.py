@@ -117,11 +117,8 @@ class _Crew:
 
 def _started(ids: list[uuid.UUID], claimed_to: datetime, at: datetime) -> dict[uuid.UUID, charges.Started]:
     """Begins the payments of the ordinary ones of these, locked; by subscription."""
-    rows = herds.of(
-        Subscription.objects.filter(pk__in=ids, next_charge_at=claimed_to)
-        .order_by("pk")
-        .select_for_update(of=("self",), skip_locked=True)
-    )
+    claimed = Subscription.objects.filter(pk__in=ids, next_charge_at=claimed_to).order_by("pk")
+    rows = herds.furnished(list(claimed.select_for_update(of=("self",), skip_locked=True)))
     billed = Period.objects.filter(subscription__in=ids, starts_at=None, closed_at=None, number__gt=1)
     invoices = dict(billed.filter(invoice__status=Invoice.Status.OPEN).values_list("subscription_id", "invoice_id"))
     busy = changing(ids) | dunning.worn_out(rows, at=at)

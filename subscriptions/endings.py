@@ -40,7 +40,7 @@ def end_due(*, at: datetime, limit: int = BATCH) -> int:
     """
     with transaction.atomic(durable=True):
         due = Subscription.objects.filter(next_action_at__lte=at).order_by("next_action_at", "pk").only(*READ)
-        rows = herds.of(due.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
+        rows = herds.furnished(list(due.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit]))
         if not rows:
             return 0
         busy = _billed([row.pk for row in rows])

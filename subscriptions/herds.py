@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
-
 from billing.models import PaymentMethod
 from subscriptions.models import Plan, Price, Subscription
 
 
-def of(found: QuerySet[Subscription]) -> list[Subscription]:
-    """The subscriptions, each with its plan, price and card (not its token), and those of the next term.
+def furnished(rows: list[Subscription]) -> list[Subscription]:
+    """The same subscriptions, each with its plan, price and card (not its token), and those of the next term.
 
     A join would bring the same plan with every row, and make an object of it each time.
     """
-    rows = list(found)
     plans = Plan.objects.in_bulk({pk for row in rows for pk in (row.plan_id, row.next_plan_id) if pk})
     prices = Price.objects.in_bulk({pk for row in rows for pk in (row.price_id, row.next_price_id) if pk})
     cards = PaymentMethod.objects.defer("token").in_bulk({row.method_id for row in rows if row.method_id})

@@ -43,11 +43,8 @@ def renew_due(*, at: datetime, limit: int = BATCH) -> int:
 def bill_due(*, at: datetime, limit: int = BATCH) -> list[uuid.UUID]:
     """Claims up to `limit` subscriptions that are due, and bills those that have no next term yet; one transaction."""
     with transaction.atomic(durable=True):
-        rows = herds.of(
-            Subscription.objects.filter(next_charge_at__lte=at)
-            .order_by("next_charge_at", "pk")
-            .select_for_update(skip_locked=True, of=("self",))[:limit]
-        )
+        first = Subscription.objects.filter(next_charge_at__lte=at).order_by("next_charge_at", "pk")
+        rows = herds.furnished(list(first.select_for_update(skip_locked=True, of=("self",))[:limit]))
         due = [row.pk for row in rows]
         Subscription.objects.filter(pk__in=due).update(next_charge_at=at + LEASE)
         billed = set(
