@@ -17,7 +17,7 @@ from django.db import transaction
 
 from acquiring import registry
 from acquiring.types import Notice, Outcome, Status, Subject
-from billing import bulk, events, ledger, mismatches, outcomes, settlement
+from billing import bulk, events, ledger, mismatches, outcomes, receipts, settlement
 from billing.models import Callback, Invoice, Payment, Transfer
 from billing.models.state import StatefulModel
 
@@ -89,9 +89,9 @@ def _successes(callbacks: Iterable[Callback]) -> dict[uuid.UUID, Said]:
             continue
         spoken_of[payment_id] += 1
         outcome = notice.outcome
-        if notice.subject != Subject.PAYMENT or not notice.trusted or outcome.status != Status.SUCCEEDED:
+        if notice.subject != Subject.PAYMENT or notice.only_receipt or not notice.trusted:
             continue
-        if outcome.charged_back is None and not outcome.decline:
+        if outcome.status == Status.SUCCEEDED and outcome.charged_back is None and not outcome.decline:
             said[payment_id] = Said(callback, outcomes.kept(outcome))
     return {payment_id: each for payment_id, each in said.items() if spoken_of[payment_id] == 1}
 
@@ -117,6 +117,8 @@ def _ordinary(payment: Payment, said: Said) -> bool:
     if said.callback.acquirer != payment.acquirer or not payment.acquirer_payment_id:
         return False
     if said.outcome.reference != payment.acquirer_payment_id or mismatches.odd(payment, said.outcome, sure=False):
+        return False
+    if receipts.rules(payment.acquirer) is not None:
         return False
     card = said.outcome.card
     return not (payment.save_card and card and card.token)

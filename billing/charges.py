@@ -15,9 +15,9 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from acquiring import registry
 from acquiring.types import Charge, Outcome, Status
-from billing import batches, bulk, calls, events, mismatches, outcomes, payments, settlement
+from billing import batches, bulk, calls, events, health, mismatches, outcomes, payments, receipts, routes, settlement
+from billing.errors import Refused
 from billing.models import Invoice, Payment, PaymentMethod
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,14 @@ def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: dateti
     rows = list(found.order_by("pk").select_for_update(of=("self",), skip_locked=True).select_related("user"))
     cards = PaymentMethod.objects.filter(removed_at=None).in_bulk(set(methods.values()))
     tried = set(Payment.objects.filter(invoice__in=list(methods)).values_list("invoice_id", flat=True))
+    usual = {
+        kind for kind in {(card.acquirer, row.currency) for card in cards.values() for row in rows} if _usual(*kind)
+    }
     begun = []
     for invoice in rows:
         card = cards.get(methods[invoice.pk])
-        if card is not None and card.user_id == invoice.user_id and invoice.pk not in tried and _takes(card, invoice):
+        kind = (card.acquirer, invoice.currency) if card and card.user_id == invoice.user_id else None
+        if card and invoice.pk not in tried and kind in usual:
             begun.append(_payment(invoice, card, at))
     lines = settlement.what_of([payment.invoice for payment in begun])
     _write(begun, at)
@@ -83,9 +87,12 @@ def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -
     except Exception:  # nothing of it is written; one by one the culprit is found, and the others go on
         log.exception("a batch of %s charges failed", len(said))
         done = set()
-    for each, outcome in answers:
+    well = {each.payment.acquirer: outcome for each, outcome in answers if outcome and each.payment.pk in done}
+    for acquirer, outcome in well.items():
+        health.note(acquirer, outcome, at=at)
+    for each, said_of_it in answers:
         if each.payment.pk not in done:
-            _apply(each.payment, outcome, at)
+            _apply(each.payment, said_of_it, at)
     return done
 
 
@@ -131,12 +138,13 @@ def _settled(said: Mapping[uuid.UUID, Outcome], at: datetime) -> set[uuid.UUID]:
     return {each.payment.pk for each in made}
 
 
-def _takes(card: PaymentMethod, invoice: Invoice) -> bool:
-    """Whether the card's acquirer takes the invoice's currency."""
+def _usual(acquirer: str, currency: str) -> bool:
+    """Whether the acquirer takes the currency, and makes no receipts: those are written one by one."""
     try:
-        return invoice.currency in registry.get(card.acquirer).capabilities.currencies
-    except registry.UnknownAcquirer:
+        routes.check(acquirer, currency)
+    except Refused:
         return False
+    return receipts.rules(acquirer) is None
 
 
 def _payment(invoice: Invoice, card: PaymentMethod, at: datetime) -> Payment:
