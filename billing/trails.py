@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing.audit import Check
 
 # A trail is right where "from from from" and the row's state is "to to to" after the state in which it began: from
-# nowhere, or from the draft that nobody was told of. The few that are not are looked at event by event; by their
+# nowhere, or the one that nobody is told of. The few that are not are looked at event by event; by their
 # index, which the planner, who cannot know how few they are, takes only when told so (LATERAL). Ids are compared before
 # words, and words by their bytes: that is much faster than by the rules of a language.
 SQL = """
@@ -20,7 +20,7 @@ SQL = """
                coalesce(trail.subject_id, subject.id) AS id, subject.id IS NULL AS gone, subject.status, subject.unborn
           FROM subject FULL JOIN trail ON trail.subject_id = subject.id AND trail.noun = subject.noun
          WHERE (subject.id IS NULL OR trail.tos IS NULL
-                OR froms || ' ' || status NOT IN (' ' || tos, 'draft ' || tos))
+                OR froms || ' ' || status NOT IN (' ' || tos, unborn || ' ' || tos))
            AND (trail.tos IS NOT NULL OR status <> unborn)),
     step AS MATERIALIZED (
         SELECT odd.*, event.* FROM odd LEFT JOIN LATERAL (
@@ -30,7 +30,7 @@ SQL = """
                 WHERE told.subject_type = odd.noun AND told.subject_id = odd.id AND told.to_state <> '') event ON true)
     SELECT 'event.chain' AS promise, noun, id AS subject, status, event, kind, before, from_state, to_state
       FROM step
-     WHERE CASE WHEN before IS NULL THEN from_state NOT IN ('', 'draft') ELSE from_state <> before END
+     WHERE CASE WHEN before IS NULL THEN from_state NOT IN ('', coalesce(unborn, '')) ELSE from_state <> before END
     UNION ALL
     SELECT noun || '.state_told', noun, id, status, event, kind, before, from_state, to_state
       FROM step
