@@ -104,11 +104,17 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
+    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
-    answer = outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    return answered(payment, outcome, at=at, first=first)
+
+
+def answered(payment: Payment, answer: Outcome, *, at: datetime, first: bool = False) -> Payment:
+    """Applies what the acquirer answered when the payment was sent; `first` as in `submit`."""
+    payment_id, outcome = payment.pk, answer
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
         outcome = outcomes.of_the_payment(outcome)  # not the only try
     payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
@@ -180,7 +186,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status != Payment.Status.AUTHORIZED:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = calls.acquirer(payment.acquirer)
-    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
+    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, order(payment))
     return settlement.apply(payment_id, outcomes.of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
@@ -249,11 +255,12 @@ def _voided(payment: Payment, at: datetime) -> Outcome:
     return outcomes.of_the_payment(outcome)
 
 
-def _charge(payment: Payment) -> Charge:
+def order(payment: Payment, what: str = "") -> Charge:
+    """What the acquirer is asked for; `what` the invoice is for, where that is known."""
     return Charge(
         our_id=str(payment.pk),
         amount=payment.money,
-        description=f"{settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
+        description=f"{what or settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
         customer_id=str(payment.user_id),
         customer_email=payment.user.email,
         return_url=payment.return_url,

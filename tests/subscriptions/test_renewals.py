@@ -96,7 +96,7 @@ def test_M10_one_that_died_between_the_invoice_and_the_charge_is_charged_once_af
 ) -> None:
     vera = Renewing(bank, "month", MORNING)
     with monkeypatch.context() as dying:
-        dying.setattr(renewals, "_each_at_once", lambda *_: None)
+        dying.setattr(renewals.charging, "each_at_once", lambda *_, **__: None)
         renewals.renew_due(at=END)
     assert (vera.invoices, len(vera.payments)) == (["paid", "open"], 1)
     assert renewals.renew_due(at=END) == 0
