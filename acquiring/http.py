@@ -80,7 +80,7 @@ class Client:
     `base_url`: scheme, host and optional path prefix. `auth`: a (user, password) pair or a requests' AuthBase.
     `timeout`: seconds to wait for the answer; `connect_timeout`: seconds to reach the host. `idempotency_header`:
     what this acquirer calls it. `adapter`: replaces the network (a simulator mounts an in-process application).
-    `ca_bundle`: a file of certificates (PEM) to trust instead of the usual ones; ValueError where there is none.
+    `ca_bundle`: a file of certificates (PEM) to trust instead of the usual ones; ValueError where it is missing.
     Never retries, never follows a redirect, keeps no cookie and ignores the proxies of the environment.
     """
 

@@ -249,10 +249,8 @@ def _close_page(payment: Payment, *, at: datetime) -> Payment:
 def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    known = payment.acquirer_payment_id or payment.redirect_url
-    if outcome.absent and not known and at >= payment.created_at + LEASE:  # none on its way; if it is, it goes back
-        return NOTHING_THERE
-    return outcomes.of_the_payment(outcome)
+    known = payment.acquirer_payment_id or payment.redirect_url or at < payment.created_at + LEASE  # or on its way
+    return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 
 def order(payment: Payment, what: str = "") -> Charge:

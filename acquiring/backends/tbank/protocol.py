@@ -44,8 +44,8 @@ class TBank:
     terminals alike. `taxation`: of receipts that name no tax system. `repeat_refunds`: whether a refund whose answer
     was lost may be sent again while it is not certain that nothing was made; T-Bank then knows it by its
     ExternalRequestId, except for payments by SBP: False where the terminal takes those.
-    `ca_bundle`: a file of certificates to trust instead of the usual ones. `clock`: says the time. Raises
-    ValueError when a credential is missing.
+    `ca_bundle`: a file of certificates to trust instead of the usual ones. `clock`: says the time. Raises ValueError
+    when a credential is missing.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(

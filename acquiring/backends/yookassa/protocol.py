@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from typing import Any, ClassVar
@@ -93,6 +94,8 @@ class YooKassa:
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
         """Takes an authorized sum, in full or less."""
+        if charge.receipt and self.fetch(Subject.PAYMENT, our_id, reference).amount == charge.amount:
+            charge = replace(charge, receipt=None)  # in full: the one of the payment holds, another would be a second
         outcome = self._step(reference, "capture", lambda: orders.taken(charge))
         if outcome.decline is not Decline.OUR_FAULT:
             return outcome
