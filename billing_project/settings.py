@@ -8,10 +8,11 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import acquirers
+from billing_project import acquirers, clock
 from billing_project.environment import DEBUG, env, required
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+clock.install(env.str("CLOCK_FILE", default=""), debug=DEBUG)
 
 # --- Web ---
 SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
@@ -82,10 +83,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "account"
 LOGOUT_REDIRECT_URL = "plans"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 # Who of the staff may do what: Django groups, set to this table by every migrate (accounts.roles). To look at all

@@ -11,6 +11,7 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from moneyed import Money
 
 from billing import bulk, events, guard, invoices, ledger, money, payments
@@ -249,7 +250,8 @@ def _forecast(at: datetime) -> guard.Forecast:
 
 
 def _sums(rows: QuerySet[Subscription]) -> tuple[int, tuple[Money, ...]]:
-    """How many people, and what their terms cost, by currency."""
-    found = rows.order_by().values_list("price__currency").annotate(Count("pk"), Sum("price__amount"))
+    """How many people, and what their next terms cost at most, by currency: nobody's discounts are looked up here."""
+    amount = Coalesce("next_price__amount", "price__amount")
+    found = rows.order_by().values_list("price__currency").annotate(Count("pk"), sum=Sum(amount))
     counted = [(people, money.from_minor(int(amount), currency)) for currency, people, amount in found]
     return sum(people for people, _ in counted), tuple(amount for _, amount in counted)

@@ -25,6 +25,11 @@ def ends_at(offer: offers.Offer, *, at: datetime) -> datetime:
     return days_after(at, offer.plan.trial_days, offer.plan.zone)
 
 
+def runs(subscription: Subscription) -> bool:
+    """Whether what runs, or ran last, is the trial itself: no term has followed it."""
+    return subscription.trial and not subscription.periods.filter(number__gt=1, starts_at__isnull=False).exists()
+
+
 def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> Subscription:
     """Begins a trial: an invoice over nothing, access at once, no card needed. It ends by itself.
 

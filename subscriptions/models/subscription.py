@@ -258,6 +258,11 @@ class Period(models.Model):
         return days_after(begin, self.days, zone) if self.days else anniversary(begin, self.months, zone)
 
     @property
+    def sold(self) -> Plan:
+        """The plan that it was billed for, whatever the subscription is for by now."""
+        return self.plan or self.subscription.plan
+
+    @property
     def paid(self) -> Money | None:
         """What its invoice was over."""
         return money.from_minor(self.invoice.total, self.invoice.currency) if self.invoice else None

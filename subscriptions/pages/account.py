@@ -20,8 +20,8 @@ from accounts.models import User
 from billing import cards, ledger
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
-from subscriptions import agreements, lifecycle, offers
-from subscriptions.explain import explain
+from subscriptions import agreements, lifecycle, offers, trials
+from subscriptions.explain import explain, last_try
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -84,6 +84,8 @@ def account(request: Request) -> HttpResponse:
         "ending": lifecycle.running_out(user.pk, at=now),
         "past": _past(user, now),
         "waiting": waiting,
+        "last_try": last_try(live) if live else "",
+        "trial": live is not None and trials.runs(live),
         "next_charge": agreements.next_charge(live, at=now) if live else None,
         "next_price": offers.renewal(live, at=now).quote.total if live else None,
         "may_pay": live is not None and agreements.may_pay(live, at=now),

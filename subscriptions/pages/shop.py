@@ -66,8 +66,8 @@ def plans(request: HttpRequest) -> HttpResponse:
         "live": live,
         "waiting": waiting_payment(live) if live and waiting else None,
         "ending": ending,
-        "trials": _trials(user.pk, now) if user.is_authenticated else set(),
-        "may_buy": live is None or waiting,
+        "trials": _trials(user.pk if user.is_authenticated else None, now),
+        "may_buy": _may_buy(live),
         "cooling_off": _minutes(settings.COOLING_OFF),
     }
     return render(request, "subscriptions/plans.html", context)
@@ -98,9 +98,15 @@ def checkout(request: Request, code: str) -> HttpResponse:
     return _subscribe(request, offer, form, now)
 
 
-def _trials(user_id: uuid.UUID, now: datetime) -> set[int]:
-    """The plans that somebody may try for nothing."""
-    return {offer.plan.pk for offer in offers.on_sale(at=now) if trials.on_offer(user_id, offer)}
+def _trials(user_id: uuid.UUID | None, now: datetime) -> set[int]:
+    """The plans that somebody may try for nothing; a stranger may, once they have signed up."""
+    tried = [offer for offer in offers.on_sale(at=now) if offer.plan.trial_days]
+    return {offer.plan.pk for offer in tried if user_id is None or trials.on_offer(user_id, offer)}
+
+
+def _may_buy(live: Subscription | None) -> bool:
+    """Whether a new term can be chosen: also in the days of grace, when the old one is over."""
+    return live is None or live.status in (Subscription.Status.PENDING, Subscription.Status.PAST_DUE)
 
 
 def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: datetime) -> HttpResponse:
@@ -159,10 +165,10 @@ def _checkout_page(
 ) -> HttpResponse:
     live = live_subscription(request.user)
     waiting = None
-    if live and live.status != Subscription.Status.PENDING:
+    if live and not _may_buy(live):
         messages.info(request, f"You have a subscription already: {live.plan.name}.")
         return redirect("account")
-    if live:
+    if live and live.status == Subscription.Status.PENDING:
         waiting = waiting_payment(live)
     fresh = CheckoutForm(
         offer.price.currency, initial={"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}

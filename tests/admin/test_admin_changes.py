@@ -7,9 +7,9 @@ from typing import Any
 
 from accounts.models import User
 from billing.models import Event, Payment
-from subscriptions.models import Plan, Subscription
+from subscriptions.models import Period, Plan, Subscription
 from tests.admin.desk import Desk
-from tests.things import now, run_until_idle, viewer
+from tests.things import now, plan, run_until_idle, viewer
 
 
 def test_P13_a_term_is_extended_for_nothing_with_a_reason(staff: Callable[..., Desk], paid: Payment) -> None:
@@ -72,3 +72,15 @@ def test_P13_who_may_not_give_gives_nothing(staff: Callable[..., Desk], paid: Pa
     said = clerk.client.post("/admin/accounts/user/", form, follow=True).text
     assert "Give it to all of them" not in said
     assert clerk.open(f"/admin/subscriptions/subscription/{Subscription.objects.get().pk}/extend/").status_code == 403
+
+
+def test_M9_each_payment_names_the_plan_that_it_was_for(staff: Callable[..., Desk], paid: Payment) -> None:
+    """Whatever plan the subscription is for by now."""
+    clerk, dearer = staff("support"), plan("gold", 12, 499_900, name="Gold for ever")
+    Subscription.objects.update(plan=dearer, price=dearer.prices.get())
+    was = Period.objects.select_related("plan").get().sold.name
+    for page in (paid, paid.invoice):
+        text = clerk.open(page).text
+        assert f"For <strong>{was}</strong>" in text and "Gold for ever" not in text
+    assert f"<td>{was}</td>" in clerk.open(paid.user).text
+    assert was in clerk.open(Subscription.objects.get()).text
