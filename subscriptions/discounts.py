@@ -70,8 +70,12 @@ def find(code: str) -> PromoCode:
     typed = code.strip()
     found = PromoCode.objects.filter(code__iexact=typed).first() if CODE.fullmatch(typed) else None
     if found is None:
-        raise NotFound("There is no such promo code.", "promo_not_found")
+        raise not_found()
     return found
+
+
+def not_found() -> NotFound:
+    return NotFound("There is no such promo code.", "promo_not_found")
 
 
 def usable(code: str, plan: Plan, price: Price, *, user_id: uuid.UUID | None, at: datetime) -> quotes.Promo:

@@ -39,6 +39,14 @@ ADDRESSES = {
     ("get", "subscriptions/plans/all"), ("post", "subscriptions/plans/{}/change"),
     ("post", "subscriptions/plans/{}/prices"), ("post", "subscriptions/price-moves"),
     ("get", "subscriptions/price-moves/{}"), ("post", "subscriptions/price-moves/{}/announce"),
+    ("get", "subscriptions/price-moves"), ("post", "subscriptions/price-moves/{}/withdraw"),
+    ("get", "subscriptions/promo-codes"), ("post", "subscriptions/promo-codes"),
+    ("get", "subscriptions/promo-codes/{}"), ("post", "subscriptions/promo-codes/{}/change"),
+    ("delete", "subscriptions/promo-codes/{}"),
+    ("get", "subscriptions/discounts/personal"), ("post", "subscriptions/discounts/personal"),
+    ("post", "subscriptions/discounts/personal/{}/change"), ("delete", "subscriptions/discounts/personal/{}"),
+    ("get", "subscriptions/discounts/months"), ("post", "subscriptions/discounts/months"),
+    ("post", "subscriptions/discounts/months/{}/change"), ("delete", "subscriptions/discounts/months/{}"),
     ("post", "subscriptions/change"),
     ("post", "subscriptions/change/quote"), ("post", "subscriptions/next-plan"), ("post", "subscriptions/pause"),
     ("post", "subscriptions/resume"), ("post", "subscriptions/trial"),
@@ -46,7 +54,8 @@ ADDRESSES = {
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
     "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
-    "order", "order_refund", "price_new", "price_move_new", "price_move_announce",
+    "order", "order_refund", "price_new", "price_move_new", "price_move_announce", "price_move_withdraw",
+    "promo_code_new", "personal_discount_new", "months_discount_new",
     "change", "next_plan", "pause", "resume", "trial",
 }  # fmt: skip
 
