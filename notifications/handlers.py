@@ -25,6 +25,7 @@ def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
     "subscription.price_announced",
     "subscription.price_kept",
     "subscription.changed",
+    "subscription.change_offered",
     "subscription.change_planned",
     "subscription.change_withdrawn",
     "subscription.paused",
