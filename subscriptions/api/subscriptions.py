@@ -22,7 +22,7 @@ from billing.errors import Conflict
 from billing.models import Event, PaymentMethod
 from subscriptions import agreements, cancellation, explain, lifecycle, offers
 from subscriptions.api import examples, shapes
-from subscriptions.api.plans import PlanRef, promo_code_field
+from subscriptions.api.plans import PlanRef, guessed, promo_code_field
 from subscriptions.models import Subscription
 
 VIEW = "subscriptions.view_subscription"
@@ -110,7 +110,7 @@ class Subscribe(APIView):
         request=SubscribeInput,
         sends={"plan": "year", "expected_total": "2699.00", "return_url": "https://cinema.example/paid/{payment}"},
         gets=examples.SUBSCRIBED_JSON,
-        refusals=(400, 403, 404),
+        refusals=(400, 403, 404, 429),
         keyed=True,
     )
     @idempotent
@@ -129,7 +129,8 @@ class Subscribe(APIView):
             request_key=key_of(request),
             **how_to_pay(body),
         )
-        subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
+        with guessed(request, order.promo_code):
+            subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
         return Response(shapes.SubscribedSerializer(subscribed).data, status=201)
 
 
