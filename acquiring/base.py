@@ -6,7 +6,20 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import ClassVar, Protocol
 
-from acquiring.types import Capabilities, Charge, Notice, Outcome, RefundOrder, Reply, StatementLine, Subject
+from acquiring.types import (
+    Capabilities,
+    Charge,
+    Clue,
+    Notice,
+    Outcome,
+    RefundOrder,
+    Reply,
+    StatementLine,
+    Subject,
+    Verdict,
+)
+
+NO_CLUE = Clue()
 
 
 class BadCallback(Exception):
@@ -18,6 +31,9 @@ class Acquirer(Protocol):
 
     `checkout`, `charge` and `refund` may be called again with the same order: the order's `our_id` is the
     idempotency key, so within `capabilities.idempotency_window` money moves once however often they are called.
+
+    `Outcome.reference` names what moved the money and never changes once it is given: it stays empty while a customer
+    may still try another card under another id of theirs.
     """
 
     capabilities: ClassVar[Capabilities]
@@ -34,7 +50,7 @@ class Acquirer(Protocol):
         """Takes an authorized sum (`charge.amount`, in full or less)."""
         ...
 
-    def void(self, our_id: str, reference: str) -> Outcome:
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         """Releases a hold, or closes a page that nobody paid. SUCCEEDED when it was paid after all.
 
         Also makes sure that a charge with `our_id` still on its way can never succeed, where the acquirer can.
@@ -45,8 +61,8 @@ class Acquirer(Protocol):
         """Returns money of one payment, in full or part, to the instrument that paid."""
         ...
 
-    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
-        """The acquirer's truth on one charge or refund; `absent` when it knows none under either id."""
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
+        """The acquirer's truth on one charge or refund; `absent` only when it certainly knows none under either id."""
         ...
 
     def statement(self, day: date) -> Iterator[StatementLine]:
@@ -57,6 +73,6 @@ class Acquirer(Protocol):
         """Verifies first, then translates. Header names come in lower case. Raises BadCallback."""
         ...
 
-    def reply(self, notice: Notice | None, accepted: bool) -> Reply:
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
         """What this acquirer expects to read back."""
         ...

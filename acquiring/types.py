@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -49,11 +50,46 @@ class Card:
     exp_year: int
 
 
+class ReceiptStatus(StrEnum):
+    """Whether the tax office has the fiscal receipt of an operation yet."""
+
+    PENDING = "pending"
+    REGISTERED = "registered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptItem:
+    """One line of a fiscal receipt (54-FZ): `amount` is what the line costs in all.
+
+    `vat`: "none", "0", "5", "7", "10", "20", "22" percent, or "5/105", "7/107", "10/110", "20/120", "22/122".
+    `subject` and `mode` are the terms of the format of fiscal data (FFD), such as "service" and "full_payment".
+    """
+
+    name: str
+    quantity: Decimal
+    amount: Money
+    vat: str = "none"
+    subject: str = "service"
+    mode: str = "full_payment"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a fiscal receipt shall say; its items add up to the operation's amount. `tax_system`: "osn", ... (FFD)."""
+
+    items: tuple[ReceiptItem, ...]
+    email: str = ""
+    phone: str = ""
+    tax_system: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """An order to collect money. `our_id` is the idempotency key of every try of it.
 
-    `token` is set when the customer is absent; `return_url` when present.
+    `token` is set when the customer is absent (`scheduled` when the calendar asked for it, not a person);
+    `return_url` when present.
     """
 
     our_id: str
@@ -66,6 +102,8 @@ class Charge:
     save_card: bool = False
     capture: bool = True
     expires_at: datetime | None = None
+    scheduled: bool = True
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +115,22 @@ class RefundOrder:
     payment_reference: str
     amount: Money
     reason: str
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clue:
+    """What helps to look an operation up at an acquirer that does not find it by our id alone.
+
+    `since`: it was not sent before. `amount`: what we asked for. `page_url`: the page that its checkout was given,
+    which therefore exists. The `payment_` ids are of a refund's payment.
+    """
+
+    since: datetime | None = None
+    amount: Money | None = None
+    page_url: str = ""
+    payment_our_id: str = ""
+    payment_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +139,7 @@ class Outcome:
 
     `reference` is the acquirer's own id. `absent` (only with UNKNOWN) says that the acquirer answered, and knows
     no such operation. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome.
+    `receipt` is what became of its fiscal receipt, where the acquirer said.
     `raw` is the acquirer's answer with every secret removed.
     """
 
@@ -103,6 +158,7 @@ class Outcome:
     absent: bool = False
     retry_after: datetime | None = None
     occurred_at: datetime | None = None
+    receipt: ReceiptStatus | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -134,6 +190,8 @@ class Notice:
 
     `dedupe_key` is equal for two deliveries of one notice. Where `trusted` is False the acquirer does not sign:
     the notice is only a doorbell, and `fetch` tells the truth. `payment_reference` is set for refunds.
+    `asks`: nothing has happened yet, the acquirer waits for our `Verdict` whether it may take the money.
+    `only_receipt`: it tells of `outcome.receipt` and of nothing else.
     """
 
     dedupe_key: str
@@ -142,6 +200,19 @@ class Notice:
     outcome: Outcome
     trusted: bool = True
     payment_reference: str = ""
+    asks: bool = False
+    only_receipt: bool = False
+
+
+class Verdict(StrEnum):
+    """What we answer to a callback: that we have it, or (where it asks) whether the money may be taken."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN_ORDER = "unknown_order"
+    WRONG_AMOUNT = "wrong_amount"
+    NOT_PAYABLE = "not_payable"  # paid already, closed, or somebody else's
+    EXPIRED = "expired"
+    NOT_TAKEN = "not_taken"  # we could not keep it: please send it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +235,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised."""
+    """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised.
+
+    `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit.
+    """
 
     currencies: frozenset[str]
     idempotency_window: timedelta
@@ -172,3 +246,4 @@ class Capabilities:
     two_stage: bool = False
     partial_refund: bool = True
     receipts: bool = False
+    charges_at_once: int = 0

@@ -83,9 +83,9 @@ def _successes(callbacks: Iterable[Callback]) -> dict[uuid.UUID, Said]:
             continue
         spoken_of[payment_id] += 1
         outcome = notice.outcome
-        if notice.subject != Subject.PAYMENT or not notice.trusted or outcome.status != Status.SUCCEEDED:
+        if notice.subject != Subject.PAYMENT or notice.only_receipt or not notice.trusted:
             continue
-        if outcome.charged_back is None and not outcome.decline:
+        if outcome.status == Status.SUCCEEDED and outcome.charged_back is None and not outcome.decline:
             said[payment_id] = Said(callback, outcomes.kept(outcome))
     return {payment_id: each for payment_id, each in said.items() if spoken_of[payment_id] == 1}
 

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from acquiring import registry
 from acquiring.base import BadCallback
-from acquiring.types import Notice, Reply, Status, Subject
+from acquiring.types import Notice, Outcome, Reply, Status, Subject, Verdict
 from billing import batches, outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
-from billing.models import Callback, Case, Payment, Refund
+from billing.models import Callback, Case, Invoice, Payment, Refund
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
     except BadCallback as error:
         log.warning("bad callback for %s: %s", acquirer, error)
         raise Invalid("This is not a callback of that acquirer.", "bad_callback") from None
+    if notice.asks:  # nothing has happened, so there is nothing to keep
+        return backend.reply(notice, _verdict(acquirer, notice.outcome, at))
     callback = Callback(
         acquirer=acquirer,
         dedupe_key=_short(notice.dedupe_key),
@@ -49,7 +51,20 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
     )
     Callback.objects.bulk_create([callback], ignore_conflicts=True)  # one statement; the unique key knows the known
     wake.after_commit("billing.tasks.process_callbacks")
-    return backend.reply(notice, True)
+    return backend.reply(notice, Verdict.ACCEPTED)
+
+
+def _verdict(acquirer: str, asked: Outcome, at: datetime) -> Verdict:
+    """Whether the acquirer may take this money from a customer now."""
+    found = Payment.objects.filter(pk=_uuid(asked.our_id), acquirer=acquirer).select_related("invoice").first()
+    if found is None:
+        return Verdict.UNKNOWN_ORDER
+    if asked.amount != found.money:
+        return Verdict.WRONG_AMOUNT
+    if not found.is_live or found.invoice.status != Invoice.Status.OPEN:
+        return Verdict.NOT_PAYABLE
+    expires_at = found.invoice.expires_at
+    return Verdict.EXPIRED if expires_at is not None and expires_at <= at else Verdict.ACCEPTED
 
 
 def process_due(*, at: datetime, limit: int = 100) -> int:

@@ -6,6 +6,8 @@ from django.db import transaction
 
 from acquiring import registry
 from acquiring.base import Acquirer
+from acquiring.types import Clue
+from billing.models import Payment, Refund
 
 
 def acquirer(name: str) -> Acquirer:
@@ -17,3 +19,16 @@ def acquirer(name: str) -> Acquirer:
     with transaction.atomic(durable=True):  # Django's own check; a test's outer transaction does not count
         pass
     return registry.get(name)
+
+
+def clue(row: Payment | Refund) -> Clue:
+    """What we know of an operation of ours besides its ids, for acquirers that cannot look it up by those alone."""
+    if isinstance(row, Payment):
+        return Clue(since=row.created_at, amount=row.money, page_url=row.redirect_url)
+    paid = row.payment
+    return Clue(
+        since=row.created_at,
+        amount=row.money,
+        payment_our_id=str(paid.order_id),
+        payment_reference=paid.acquirer_payment_id,
+    )

@@ -196,7 +196,7 @@ def _missing_there(result: Result, left: dict[str, Any], *, at: datetime) -> Non
                 around = statements.names(lines)
                 left = {pk: row for pk, row in left.items() if not {pk, _theirs(row)} & around}
     for row in left.values():
-        said = backend.fetch(Subject(row.noun), str(row.pk), _theirs(row))
+        said = backend.fetch(Subject(row.noun), str(row.pk), _theirs(row), calls.clue(row))
         if said.absent or said.status not in (Status.SUCCEEDED, Status.UNKNOWN):
             rows = {"payment": row} if isinstance(row, Payment) else {"payment": row.payment, "refund": row}
             booked = row.captured_money if isinstance(row, Payment) else row.money

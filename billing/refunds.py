@@ -10,7 +10,7 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
+from billing import calls, events, health, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
 from billing.errors import Conflict, Invalid
 from billing.models import Payment, Refund
 
@@ -135,7 +135,7 @@ def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
-    outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id)
+    outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
     if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
@@ -175,7 +175,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        outgoing.refunds_to_take_up(at),
+        outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at)),
         "next_check_at",
         at=at,
         lease=LEASE,

@@ -172,7 +172,7 @@ def _ask(case: Case, *, at: datetime) -> None:
     else:
         row = refunds.check(row.pk, at=at)
         reference = row.acquirer_refund_id
-    said = calls.acquirer(case.acquirer).fetch(Subject(row.noun), str(row.pk), reference)
+    said = calls.acquirer(case.acquirer).fetch(Subject(row.noun), str(row.pk), reference, calls.clue(row))
     final = "succeeded" if said.status == Status.SUCCEEDED else ""
     if said.absent or (row.status == "succeeded") != bool(final) or (final and said.amount != row.money):
         raise Conflict(f"It still differs: the acquirer says {said.message or said.status}.", "still_differs")

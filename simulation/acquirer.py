@@ -15,7 +15,8 @@ from urllib3.exceptions import NewConnectionError
 from acquiring.backends.sandbox import Sandbox
 from acquiring.bank.app import create_api_app
 from acquiring.bank.house import Bank, Hangup
-from acquiring.types import Charge, Notice, Outcome, RefundOrder, StatementLine, Status, Subject
+from acquiring.base import NO_CLUE
+from acquiring.types import Charge, Clue, Notice, Outcome, RefundOrder, StatementLine, Status, Subject
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -75,17 +76,17 @@ class Watched(Sandbox):
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
         return self._call(super().capture, our_id, reference, charge)
 
-    def void(self, our_id: str, reference: str) -> Outcome:
-        return self._call(super().void, our_id, reference)
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
+        return self._call(super().void, our_id, reference, clue)
 
     def refund(self, order: RefundOrder) -> Outcome:
         return self._call(super().refund, order)
 
-    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         if self._is_hidden(our_id):
             return Outcome(Status.UNKNOWN, absent=True)
         self._world.release()
-        return self._call(super().fetch, subject, our_id, reference)
+        return self._call(super().fetch, subject, our_id, reference, clue)
 
     def statement(self, day: date) -> Iterator[StatementLine]:
         lines = self._call(lambda: list(super(Watched, self).statement(day)))

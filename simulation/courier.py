@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
-from acquiring.bank.callbacks import SIGNATURE_HEADER, sign
+from acquiring.bank.callbacks import Answer
 from acquiring.bank.house import Bank
+from acquiring.bank.signing import HEADER, sign
 from billing import callbacks
 from simulation.world import SHOP, World
 
@@ -49,22 +51,21 @@ class Courier:
         told = "type IN ('payment.authorized', 'payment.succeeded') AND state = 'lost'"
         bank.books.query(f"UPDATE notes SET state = 'pending' WHERE object_id = ? AND {told}", object_id)  # noqa: S608
 
-    def _send(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
+    def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         name, world = url.removeprefix(f"{SHOP}/"), self._world
         if world.lies and not world.calm and b'"order_id": ""' not in body:
             world.lies -= 1
             world.diary.fault("callback_wrong_amount")
             lie = _lie(body)
-            self._tell(url, lie, sign(world.banks[name].config.callback_secret, lie))
-        return self._tell(url, body, signature)
+            self._tell(url, lie, {**headers, HEADER: sign(world.banks[name].config.callback_secret, lie)})
+        return self._tell(url, body, headers)
 
-    def _tell(self, url: str, body: bytes, signature: str) -> tuple[bool, str]:
+    def _tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         name = url.removeprefix(f"{SHOP}/")
-        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
         world = self._world
         what = f"callback to {name} {_short(body)}"
         reply = world.act("bank", what, lambda: callbacks.receive(name, "", headers, body, at=world.now), counts=False)
-        return (True, "200") if reply is not None else (False, "no answer")
+        return Answer(reply.status, reply.body, str(reply.status)) if reply is not None else Answer(0, b"", "no answer")
 
 
 def _lie(body: bytes) -> bytes:

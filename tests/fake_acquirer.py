@@ -23,11 +23,12 @@ from uuid import UUID
 from moneyed import Money
 
 from acquiring import registry
-from acquiring.base import BadCallback
+from acquiring.base import NO_CLUE, BadCallback
 from acquiring.types import (
     Capabilities,
     Card,
     Charge,
+    Clue,
     Notice,
     Outcome,
     RefundOrder,
@@ -35,6 +36,7 @@ from acquiring.types import (
     StatementLine,
     Status,
     Subject,
+    Verdict,
 )
 from billing import money
 from tests.fake_operations import CARD, FINAL, Operation, told, wire
@@ -166,13 +168,13 @@ class FakeAcquirer:
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
         return self._act("capture", charge, lambda: self._capture(our_id))
 
-    def void(self, our_id: str, reference: str) -> Outcome:
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         return self._act("void", our_id, lambda: self._void(our_id))
 
     def refund(self, order: RefundOrder) -> Outcome:
         return self._act("refund", order, lambda: self._refund(order))
 
-    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         return self._act("fetch", our_id or reference, lambda: self._truth(subject, our_id or reference, reference))
 
     def statement(self, day: date) -> Iterator[StatementLine]:
@@ -192,8 +194,8 @@ class FakeAcquirer:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise BadCallback(f"signed, but cannot be read: {error!r}") from error
 
-    def reply(self, notice: Notice | None, accepted: bool) -> Reply:
-        return Reply() if accepted else Reply(status=400, body=b'{"ok": false}')
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
+        return Reply() if verdict is Verdict.ACCEPTED else Reply(status=400, body=b'{"ok": false}')
 
     def _act(self, method: str, order: Order, deed: Callable[[], Outcome]) -> Outcome:
         our_id = order if isinstance(order, str) else order.our_id

@@ -8,13 +8,15 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring.base import BadCallback
+from acquiring import asking
+from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Response, Unanswered, redact
 from acquiring.reading import Malformed, field, minor, moment, money, one_of, signed, text, text_or_none, whole
 from acquiring.types import (
     Capabilities,
     Card,
     Charge,
+    Clue,
     Decline,
     Notice,
     Outcome,
@@ -23,6 +25,7 @@ from acquiring.types import (
     StatementLine,
     Status,
     Subject,
+    Verdict,
 )
 
 LARGEST_CALLBACK = 64 * 1024  # bytes
@@ -90,7 +93,7 @@ class Sandbox:
             f"/api/payments/{quote(reference, safe='')}/capture", {"amount": minor(charge.amount)}, payment_outcome
         )
 
-    def void(self, our_id: str, reference: str) -> Outcome:
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         """Releases a hold or closes an unpaid page; a charge still on its way will be refused."""
         outcome = self._act("/api/payments/void", {"order_id": our_id}, payment_outcome)
         if outcome.decline is Decline.NOT_SENT:  # says nothing of the payment itself
@@ -108,19 +111,9 @@ class Sandbox:
         }
         return self._act("/api/refunds", body, refund_outcome, key=order.our_id)
 
-    def fetch(self, subject: Subject, our_id: str, reference: str = "") -> Outcome:
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         """The bank's truth, by its own id and else by ours."""
-        path, translate = PATHS[subject], MAPPING[subject]
-        try:
-            if reference:
-                answer = self._client.request("GET", f"{path}/{quote(reference, safe='')}")
-                if answer.status != 404:
-                    return _looked_up(answer, translate)
-            if our_id:
-                return _looked_up(self._client.request("GET", path, params={"order_id": our_id}), translate)
-        except (NotSent, Unanswered) as problem:
-            return Outcome.unknown(str(problem))
-        return Outcome.not_found()
+        return asking.looked_up(lambda: self._found(PATHS[subject], MAPPING[subject], our_id, reference))
 
     def statement(self, day: date) -> Iterator[StatementLine]:
         """Every charge and refund of one day (UTC). Raises Unanswered."""
@@ -147,18 +140,20 @@ class Sandbox:
         except (Malformed, ValueError, RecursionError) as problem:
             raise BadCallback(f"signed, but cannot be read: {problem}") from problem
 
-    def reply(self, notice: Notice | None, accepted: bool) -> Reply:
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
         """200 when accepted; anything else makes the bank try again later."""
-        return Reply() if accepted else Reply(status=400, body=b'{"ok": false}')
+        return Reply() if verdict is Verdict.ACCEPTED else Reply(status=400, body=b'{"ok": false}')
+
+    def _found(self, path: str, translate: Translate, our_id: str, reference: str) -> Outcome:
+        if reference:
+            answer = self._client.request("GET", f"{path}/{quote(reference, safe='')}")
+            if answer.status != 404 or not our_id:
+                return _looked_up(answer, translate)
+        return _looked_up(self._client.request("GET", path, params={"order_id": our_id}), translate)
 
     def _act(self, path: str, body: dict[str, Any], translate: Translate, key: str | None = None) -> Outcome:
-        try:
-            answer = self._client.request("POST", path, json=body, idempotency_key=key)
-            return acted(answer, translate)
-        except NotSent as problem:
-            return Outcome.not_sent(str(problem))
-        except Unanswered as problem:
-            return Outcome.unknown(str(problem))
+        request = self._client.request
+        return asking.told(lambda: acted(request("POST", path, json=body, idempotency_key=key), translate))
 
 
 # --- Mapping: pure functions, tested without HTTP ---
@@ -232,10 +227,15 @@ def notice(data: Any) -> Notice:
     """What a verified callback says. Raises Malformed."""
     content = field(data, "object", dict)
     subject = one_of({each.value: each for each in Subject}, content, "kind")
-    kind, key = text(data, "type"), text(data, "id")
-    if not kind or not key:
-        raise Malformed("type or id")
-    return Notice(key, subject, kind, MAPPING[subject](content), payment_reference=str(content.get("payment_id", "")))
+    if not (key := text(data, "id")):
+        raise Malformed("id")
+    return Notice(
+        key,
+        subject,
+        text(data, "type"),
+        MAPPING[subject](content),
+        payment_reference=str(content.get("payment_id", "")),
+    )
 
 
 def statement_page(data: Any) -> tuple[list[StatementLine], int | None]:

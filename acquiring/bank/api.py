@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from acquiring.bank import acting
+from acquiring.bank.acting import Answer, Body
 from acquiring.bank.house import the_bank
 from acquiring.bank.journal import parse_day
 from acquiring.bank.records import Order, Payment, Refusal, stamp
@@ -21,20 +22,14 @@ LARGEST = 10**12  # minor units
 
 api = Blueprint("api", __name__, url_prefix="/api")
 
-Body = dict[str, Any]
-Answer = tuple[int, Body]
-
 
 @api.before_request
 def _door() -> Response | None:
     """Who may come in: nobody while refusing, only the merchant, and slowly if so ordered."""
-    bank = the_bank()
-    if bank.faults.refusing():
-        bank.hang_up(request.environ)
+    acting.refuse()
     if not _known(request.authorization):
         return reply(401, _problem("unauthorized", "wrong merchant or secret"))
-    if slow := bank.faults.take("slow"):
-        bank.pause(slow.number)
+    acting.slow()
     return None
 
 
@@ -147,39 +142,20 @@ def _answer(payment: Payment, new: bool) -> Answer:
 
 def _acting(act: Callable[[Body], Answer]) -> Response:
     """Acts once per idempotency key, with the ordered time-outs and errors around it."""
-    bank = the_bank()
     body = _body()
-    if bank.faults.take("timeout_before"):
-        bank.hang(request.environ)
-    status, answer = _once(request.headers.get("Idempotency-Key", ""), body, act)
-    if status < 400:
-        if bank.faults.take("timeout_after"):
-            bank.hang(request.environ)
-        if bank.faults.take("error_after"):
-            status, answer = 500, _problem("internal", "something went wrong")
-    return reply(status, answer)
+    key = request.headers.get("Idempotency-Key", "")
+    return reply(*acting.faulty(lambda: _once(key, body, act), (500, _problem("internal", "something went wrong"))))
 
 
 def _once(key: str, body: Body, act: Callable[[Body], Answer]) -> Answer:
-    """The first answer of this key if there is one, else acts and keeps the answer, in one transaction."""
-    bank = the_bank()
-    canonical = json.dumps([request.method, request.path, body], sort_keys=True)
-    fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
-    with bank.books.transaction():
-        since = stamp(bank.journal.now() - WINDOW)
-        known = bank.books.query("SELECT * FROM answers WHERE key = ? AND at > ?", key, since) if key else []
-        if known:
-            if known[0]["fingerprint"] != fingerprint:
-                return 422, _problem("idempotency_mismatch", "this key was used for another request")
-            return known[0]["status"], json.loads(known[0]["body"])
+    def acted() -> Answer:
         try:
-            status, answer = act(body)
+            return act(body)
         except Refusal as refusal:  # a refusal changes nothing, so this is no half-done act
-            status, answer = refusal.status, _problem(refusal.code, refusal.message)
-        if key:
-            kept = (key, fingerprint, status, json.dumps(answer), stamp(bank.journal.now()))
-            bank.books.query("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", *kept)
-        return status, answer
+            return refusal.status, _problem(refusal.code, refusal.message)
+
+    mismatch = 422, _problem("idempotency_mismatch", "this key was used for another request")
+    return acting.once(key, body, acted, window=WINDOW, mismatch=mismatch)
 
 
 def _body() -> Body:

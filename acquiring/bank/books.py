@@ -31,14 +31,14 @@ CREATE TABLE IF NOT EXISTS payments (
     captured INTEGER NOT NULL CHECK (captured BETWEEN 0 AND amount),
     refunded INTEGER NOT NULL CHECK (refunded BETWEEN 0 AND captured),
     charged_back INTEGER NOT NULL, decline_code TEXT NOT NULL, challenge_tries INTEGER NOT NULL,
-    card TEXT NOT NULL, token TEXT NOT NULL
+    card TEXT NOT NULL, token TEXT NOT NULL, tongue TEXT NOT NULL DEFAULT '', extra TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS payments_order ON payments (order_id);
 CREATE INDEX IF NOT EXISTS payments_to_expire ON payments (expires_at) WHERE status IN ('created', 'awaiting_3ds');
 CREATE TABLE IF NOT EXISTS refunds (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL, payment_id TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0), currency TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL,
-    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, settle_at TEXT NOT NULL
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, settle_at TEXT NOT NULL, extra TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX IF NOT EXISTS refunds_order ON refunds (order_id) WHERE order_id <> '';
 CREATE INDEX IF NOT EXISTS refunds_payment ON refunds (payment_id);
@@ -54,7 +54,8 @@ CREATE INDEX IF NOT EXISTS operations_at ON operations (at);
 CREATE TABLE IF NOT EXISTS notes (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, type TEXT NOT NULL, object_id TEXT NOT NULL, url TEXT NOT NULL,
     body TEXT NOT NULL, created_at TEXT NOT NULL, next_at TEXT NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
-    copies INTEGER NOT NULL, held INTEGER NOT NULL, forged INTEGER NOT NULL, last_status TEXT NOT NULL
+    copies INTEGER NOT NULL, held INTEGER NOT NULL, forged INTEGER NOT NULL, last_status TEXT NOT NULL,
+    tongue TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS notes_due ON notes (next_at) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS attempts (
@@ -69,6 +70,8 @@ CREATE TABLE IF NOT EXISTS answers (
 _ONE_PAYMENT_PER_ORDER = "name = 'payments' AND sql LIKE '%order_id TEXT UNIQUE%'"
 _SET_ASIDE = "ALTER TABLE payments RENAME TO payments_before; DROP INDEX IF EXISTS payments_to_expire;"
 _TAKE_OVER = "INSERT INTO payments SELECT * FROM payments_before; DROP TABLE payments_before;"
+# Columns that books of before did not have.
+_SINCE = {"payments": ("tongue", "extra"), "refunds": ("extra",), "notes": ("tongue",)}
 _BOOLEANS = frozenset({"save_card", "capture", "held", "forged"})
 
 
@@ -83,7 +86,15 @@ class Books:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         old = self._db.execute(f"SELECT 1 FROM sqlite_master WHERE {_ONE_PAYMENT_PER_ORDER}").fetchone()
+        for table, columns in _SINCE.items():
+            self._widen(table, columns)
         self._db.executescript(f"BEGIN; {_SET_ASIDE} {_SCHEMA} {_TAKE_OVER} COMMIT;" if old else _SCHEMA)
+
+    def _widen(self, table: str, columns: tuple[str, ...]) -> None:
+        known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
+        for column in columns:
+            if known and column not in known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
     def close(self) -> None:
         """Waits for the writer of the moment, then closes the file."""

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from acquiring.bank.journal import Journal
 from acquiring.bank.records import Note
+from acquiring.bank.tongues import TONGUES
+
+if TYPE_CHECKING:
+    from acquiring.bank.house import Config
 
 log = logging.getLogger(__name__)
 
-SIGNATURE_HEADER = "X-Bank-Signature"
 ANSWER_WITHIN = 10  # seconds
+LONGEST_ANSWER = 4096  # bytes that are read of it
 AT_ONCE = 16  # payments whose callbacks are on their way at the same time
 
 
-def sign(secret: str, body: bytes) -> str:
-    """The signature of a callback: base64 of HMAC-SHA256 over the raw body."""
-    return base64.b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a merchant answered to a callback; `status` is 0 where nothing came back. `word` is for the books."""
+
+    status: int
+    body: bytes
+    word: str
 
 
-def post(url: str, body: bytes, signature: str) -> tuple[bool, str]:
-    """Delivers one callback: whether the merchant took it (2xx), and a word for the books. Never raises."""
+Send = Callable[[str, bytes, Mapping[str, str]], Answer]
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """Sends one callback. Never raises."""
     try:
         parts = urlsplit(url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=ANSWER_WITHIN)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        headers = {"Content-Type": "application/json", "User-Agent": "local-bank", SIGNATURE_HEADER: signature}
         try:
-            connection.request("POST", target, body, headers)
-            status = connection.getresponse().status
+            connection.request("POST", target, body, {"User-Agent": "local-bank", **headers})
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read(LONGEST_ANSWER)
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as problem:
-        return False, f"no answer ({type(problem).__name__})"
-    return 200 <= status < 300, str(status)
+        return Answer(0, b"", f"no answer ({type(problem).__name__})")
+    return Answer(status, content, str(status))
 
 
 class Courier:
@@ -53,11 +63,11 @@ class Courier:
     def __init__(
         self,
         journal: Journal,
-        secret: str,
+        config: Config,
         chores: Callable[[], None] = lambda: None,
-        send: Callable[[str, bytes, str], tuple[bool, str]] = post,
+        send: Send = post,
     ) -> None:
-        self._journal, self._secret, self._chores, self._send = (journal, secret, chores, send)
+        self._journal, self._config, self._chores, self._send = journal, config, chores, send
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -114,8 +124,7 @@ class Courier:
 
     def deliver(self, note: Note) -> None:
         """Makes one delivery and writes it down."""
-        body = note.body.encode()
-        signature = sign("not the secret" if note.forged else self._secret, body)
-        ok, result = self._send(note.url, body, signature)
+        body, tongue = note.body.encode(), TONGUES[note.tongue]
+        answer = self._send(note.url, body, tongue.headers(self._config, body, note.forged))
         if not self._stopping.is_set():
-            self._journal.delivered(note.id, ok, result)
+            self._journal.delivered(note.id, tongue.received(answer.status, answer.body), answer.word)

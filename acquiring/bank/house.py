@@ -65,7 +65,7 @@ class Bank:
         )
         self.desk = Desk(self.books, self.journal, self.faults)
         self.returns = Returns(self.books, self.journal, self.faults)
-        self.courier = Courier(self.journal, config.callback_secret, self.chores)
+        self.courier = Courier(self.journal, config, self.chores)
         self.api_port = 0
 
     def chores(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from acquiring.bank.books import Books
 from acquiring.bank.faults import Faults
 from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
+from acquiring.bank.tongues import TONGUES, Letter
 
 PAGE = 100
 HELD_FOR = timedelta(seconds=3)
@@ -77,10 +77,15 @@ class Journal:
         url = payment.callback_url or self.callback_url
         if not url:
             return
-        content = subject.as_json(self.public_url) if isinstance(subject, Payment) else subject.as_json()
+        tongue = TONGUES[payment.tongue]
         if self.faults.take("callback_forged"):
-            self.books.add(replace(self._note("payment.succeeded", url, _forged(content)), forged=True))
-        note = self._note(kind, url, content)
+            for letter in tongue.letters(self, "payment.succeeded", _forged(payment), None):
+                self.books.add(replace(self._note(letter, payment, url), forged=True))
+        for letter in tongue.letters(self, kind, payment, subject if isinstance(subject, Refund) else None):
+            self._owe(self._note(letter, payment, url))
+        self.on_note()
+
+    def _owe(self, note: Note) -> None:
         if duplicate := self.faults.take("callback_duplicate"):
             note = replace(note, copies=int(duplicate.argument))
         if delayed := self.faults.take("callback_delayed"):
@@ -90,13 +95,11 @@ class Journal:
         if self.faults.take("callback_lost"):
             note = replace(note, state="lost")
         self.books.add(note)
-        self.on_note()
 
-    def _note(self, kind: str, url: str, content: dict[str, Any]) -> Note:
+    def _note(self, letter: Letter, payment: Payment, url: str) -> Note:
         at = stamp(self.now())
-        note_id = self.new_id("ntc")
-        body = json.dumps({"id": note_id, "type": kind, "created_at": at, "object": content}, ensure_ascii=False)
-        return Note(note_id, kind, content["id"], url, body, at, at)
+        address = f"{url.rstrip('/')}/{letter.path}" if letter.path else url
+        return Note(letter.id, letter.type, letter.about, address, letter.body, at, at, tongue=payment.tongue)
 
     def due(self, limit: int = 64) -> list[Note]:
         """Callbacks whose time has come, oldest first."""
@@ -134,10 +137,10 @@ class Journal:
             self.books.query("UPDATE notes SET held = 0, next_at = ? WHERE held = 1 AND state = 'pending'", at)
 
 
-def _forged(content: dict[str, Any]) -> dict[str, Any]:
+def _forged(payment: Payment) -> Payment:
     """What a liar would like us to believe: paid in full, and ten times as much."""
-    amount = 10 * int(content["amount"])
-    return {**content, "kind": "payment", "status": "succeeded", "amount": amount, "captured": amount, "decline": None}
+    amount = 10 * payment.amount
+    return replace(payment, status="succeeded", amount=amount, captured=amount, decline_code="")
 
 
 def parse_day(text: str) -> date:

@@ -45,6 +45,8 @@ class Order:
     save_card: bool = False
     capture: bool = True
     expires_at: str = ""
+    tongue: str = ""
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Payment:
     challenge_tries: int = 0
     card: str = ""  # JSON of a Plastic
     token: str = field(default="", repr=False)
+    tongue: str = ""  # the protocol it was ordered in; "" is our own
+    extra: str = ""  # JSON of what that protocol keeps besides
 
     @property
     def plastic(self) -> Plastic | None:
@@ -126,6 +130,7 @@ class Refund:
     created_at: str
     updated_at: str
     settle_at: str = ""
+    extra: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The refund as the merchant sees it."""
@@ -191,6 +196,7 @@ class Note:
     held: bool = False
     forged: bool = False
     last_status: str = ""
+    tongue: str = ""
 
 
 def decline_json(code: str) -> dict[str, str] | None:

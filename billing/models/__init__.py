@@ -1,3 +1,4 @@
+from billing.models.acquirer_health import AcquirerHealth
 from billing.models.callback import Callback
 from billing.models.event import Delivery, Event, RequestKey
 from billing.models.halt import Halt
@@ -11,6 +12,7 @@ from billing.models.refund import Refund
 
 __all__ = [
     "Account",
+    "AcquirerHealth",
     "Callback",
     "Case",
     "Delivery",

@@ -10,7 +10,7 @@ import pytest
 from moneyed import Money
 
 from acquiring.base import Acquirer, BadCallback
-from acquiring.types import Notice, Status, Subject
+from acquiring.types import Notice, Status, Subject, Verdict
 from tests.acquiring.far import PRICE, Trips, charge, refund
 
 
@@ -70,8 +70,8 @@ class News(Trips):
             acquirer.parse(kind, *forge(headers, body))
 
     def test_the_reply_tells_the_acquirer_whether_to_try_again(self, acquirer):
-        assert acquirer.reply(None, accepted=True).status == 200
-        assert acquirer.reply(None, accepted=False).status >= 400
+        assert acquirer.reply(None, Verdict.ACCEPTED).status == 200
+        assert acquirer.reply(None, Verdict.NOT_TAKEN).status >= 400
 
     def read(self, acquirer: Acquirer, callback: tuple[str, dict[str, str], bytes]) -> Notice:
         return acquirer.parse(*callback)

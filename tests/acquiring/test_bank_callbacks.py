@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from acquiring.bank.callbacks import sign
+from acquiring.bank.signing import sign
 from acquiring.base import BadCallback
 from acquiring.types import Status
 from tests.acquiring.conftest import sandbox

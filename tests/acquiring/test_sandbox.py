@@ -8,7 +8,7 @@ import pytest
 from moneyed import Money
 
 from acquiring.backends.sandbox import Sandbox, acted, notice, payment_outcome, refund_outcome
-from acquiring.bank.callbacks import sign
+from acquiring.bank.signing import sign
 from acquiring.base import BadCallback
 from acquiring.http import Response
 from acquiring.reading import Malformed, minor, money

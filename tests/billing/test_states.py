@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 from django_fsm import TransitionNotAllowed
 
-from billing.models import Case, Halt, Invoice, Payment, Refund
+from billing.models import AcquirerHealth, Case, Halt, Invoice, Payment, Refund
 from billing.models.state import StatefulModel
 from subscriptions.models import PriceMove, Subscription
 
 TABLES: dict[type[StatefulModel], str] = {
+    AcquirerHealth: """
+        trip:       closed half_open -> open
+        probe:      open half_open -> half_open
+        recover:    open half_open -> closed
+        switch_off: closed open half_open -> off
+        switch_on:  off -> closed
+    """,
     Case: """
         resolve:    open -> resolved
     """,

@@ -1,0 +1,68 @@
+"""The protocols that the bank speaks: how each writes and signs its callbacks, and what it takes for "received".
+
+A payment is told of in the protocol that it was ordered in. The HTTP half of each is a blueprint of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from acquiring.bank import signing
+from acquiring.bank.records import Payment, Refund, stamp
+
+if TYPE_CHECKING:
+    from acquiring.bank.house import Config
+    from acquiring.bank.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One callback as it will be sent. `about` is the id of what it tells of; `path` comes after the shop's address."""
+
+    id: str
+    type: str
+    about: str
+    body: str = field(repr=False)
+    path: str = ""
+
+
+class Tongue(Protocol):
+    """One protocol's way to write to merchants."""
+
+    def letters(self, journal: Journal, kind: str, payment: Payment, refund: Refund | None) -> list[Letter]:
+        """What is written of this news (`payment.succeeded`, `refund.succeeded`, `chargeback.created`, ...)."""
+        ...
+
+    def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
+        """The headers of a delivery, its signature among them (a wrong one where it is forged)."""
+        ...
+
+    def received(self, status: int, answer: bytes) -> bool:
+        """Whether the merchant's answer ends the tries."""
+        ...
+
+
+class Own:
+    """The bank's own protocol."""
+
+    def letters(self, journal: Journal, kind: str, payment: Payment, refund: Refund | None) -> list[Letter]:
+        """One letter for each piece of news."""
+        note_id = journal.new_id("ntc")
+        content = refund.as_json() if refund else payment.as_json(journal.public_url)
+        news = {"id": note_id, "type": kind, "created_at": stamp(journal.now()), "object": content}
+        return [Letter(note_id, kind, content["id"], json.dumps(news, ensure_ascii=False))]
+
+    def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
+        """The signature is base64 of HMAC-SHA256 over the raw body."""
+        secret = "not the secret" if forged else config.callback_secret
+        return {"Content-Type": "application/json", signing.HEADER: signing.sign(secret, body)}
+
+    def received(self, status: int, answer: bytes) -> bool:
+        """Any 2xx."""
+        return 200 <= status < 300
+
+
+TONGUES: Mapping[str, Tongue] = {"": Own()}
