@@ -17,7 +17,7 @@ from subscriptions.models import PersonalDiscount as Personal
 from subscriptions.models import Plan, Price, PromoCode, Redemption, Subscription, TermDiscount
 
 MISSES = frozenset({"promo_not_found", "promo_expired", "promo_not_begun"})  # refusals of codes that were guessed
-SLOWER = "Too many promo codes that cannot be used. Go on without one, or try again later."
+SLOWER = "Too many promo codes that cannot be used: go on without one, or try again later."
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 

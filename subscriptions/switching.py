@@ -40,7 +40,12 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             subscription,
             actor=actor,
             at=at,
-            data=terms.told(subscription) | {"credit": money.plain(change.credit_money), "old_plan": old_plan},
+            data=terms.told(subscription)
+            | {
+                "credit": money.plain(change.credit_money),
+                "credited": money.spoken(change.credit_money) if change.credit else "",
+                "old_plan": old_plan,
+            },
         )
 
 

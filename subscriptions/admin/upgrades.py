@@ -33,7 +33,8 @@ def switches(row: Subscription, at: datetime) -> Iterator[tuple[offers.Offer, ch
         try:
             yield offer, changes.preview(row, offer.plan.code, at=at)
         except Refused as refusal:
-            yield offer, refusal.detail
+            cheaper = refusal.code == "not_an_upgrade"
+            yield offer, "It costs no more than what is left of the term." if cheaper else refusal.detail
 
 
 class UpgradeForm(ReasonForm):
@@ -73,7 +74,7 @@ class Upgrade(Deed):
         plans = [
             (offer.plan.name, f"{seen.explanation} Then paid to {telling.moment(seen.ends_at)}.")
             if isinstance(seen, changes.Switch)
-            else (offer.plan.name, f"Not at once: {seen}")
+            else (offer.plan.name, f"Not at once. {seen}")
             for offer, seen in switches(row, at)
         ]
         return [*about(row), *plans, ("What happens", self.happens)]

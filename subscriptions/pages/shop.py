@@ -90,7 +90,8 @@ def checkout(request: Request, code: str) -> HttpResponse:
         with guessing(request, "promo", misses=discounts.MISSES, said=discounts.SLOWER) if typed else nullcontext():
             offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
     except Throttled as error:
-        refusal, wait = discounts.SLOWER, retry_after(error)
+        wait = retry_after(error)
+        refusal = f"{discounts.SLOWER} That is in {_minutes(timedelta(minutes=1 + wait // 60))}."
     except Refused as error:  # said on the page; on the way to the bank, the verb says it
         refusal = error.detail
     if not request.user.is_confirmed:
@@ -254,6 +255,6 @@ def _shelves(now: datetime, ending: Subscription | None, user_id: uuid.UUID | No
 
 def _minutes(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    if minutes == 60:
-        return "one hour"
+    if minutes in (1, 60):
+        return "one minute" if minutes == 1 else "one hour"
     return f"{minutes} minutes" if minutes % 60 else f"{minutes // 60} hours"

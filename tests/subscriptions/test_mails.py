@@ -73,6 +73,7 @@ def test_M15_another_plan_is_told_with_the_end_of_its_term(bank: FakeAcquirer) -
     ]
     text = next(str(sent.body) for sent in mail.outbox if sent.subject == "You have Yearly now")
     assert "from Monthly to Yearly" in text and "31 January 2027" in text and "renews by itself" in text
+    assert "What was left of the old term, 299.00\xa0₽, counted" in text
 
 
 def test_M15_the_plan_of_the_next_term_is_told_and_its_withdrawal_too(bank: FakeAcquirer) -> None:
