@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, health, invoices, outgoing, routes, settlement, sweeps, wake
+from billing import calls, events, health, invoices, outgoing, receipts, routes, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -260,6 +260,7 @@ def _charge(payment: Payment) -> Charge:
         save_card=payment.save_card,
         capture=not registry.two_stage(payment.acquirer),
         expires_at=payment.invoice.expires_at,
+        receipt=receipts.of(payment),
     )
 
 

@@ -247,6 +247,7 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing", choices=["standing", "best_of"])  # see quotes.py
+RECEIPT_PENDING_LIMIT = timedelta(hours=env.int("RECEIPT_PENDING_LIMIT_HOURS", default=24))  # then a human looks
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}  # whole units put into a wallet at once
 METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often

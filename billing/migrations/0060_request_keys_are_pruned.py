@@ -14,7 +14,7 @@ def backwards(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0043_acquirer_health"), ("django_celery_beat", "0019_alter_periodictasks_options")]
+    dependencies = [("billing", "0046_widget_of_a_payment"), ("django_celery_beat", "0019_alter_periodictasks_options")]
 
     operations = [
         migrations.AddIndex(

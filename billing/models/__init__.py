@@ -7,6 +7,7 @@ from billing.models.ledger import Account, Transfer
 from billing.models.payment import Payment
 from billing.models.payment_method import PaymentMethod
 from billing.models.product import Product
+from billing.models.receipt import Receipt
 from billing.models.reconciliation import Case
 from billing.models.refund import Refund
 
@@ -23,6 +24,7 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "Product",
+    "Receipt",
     "Refund",
     "RequestKey",
     "Transfer",

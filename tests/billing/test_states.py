@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django_fsm import TransitionNotAllowed
 
-from billing.models import AcquirerHealth, Case, Halt, Invoice, Payment, Refund
+from billing.models import AcquirerHealth, Case, Halt, Invoice, Payment, Receipt, Refund
 from billing.models.state import StatefulModel
 from subscriptions.models import PriceMove, Subscription
 
@@ -48,6 +48,10 @@ TABLES: dict[type[StatefulModel], str] = {
         announce:   draft -> announced
         finish:     announced -> done
         withdraw:   draft announced -> withdrawn
+    """,
+    Receipt: """
+        register:   pending failed -> registered
+        fail:       pending -> failed
     """,
     Refund: """
         wait:       created unknown -> pending
