@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from uuid import UUID
 
 from acquiring.bank.records import Payment as BankPayment
 from billing import (
@@ -37,6 +38,7 @@ class Staff:
         self._dice = world.chance("staff")
         self._office = Office(world)
         self._every = timedelta(days=100 / max(subscribers, 25))
+        self._returned: set[UUID] = set()  # cases of disputes that were won, whose money the bank has returned
 
     def begin(self) -> None:
         """Takes up work."""
@@ -145,13 +147,14 @@ class Staff:
                 self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
 
     def _win(self, case: Case) -> None:
-        """The customer's bank returns what it took back."""
+        """The customer's bank returns what it took back; then staff say so, as often as it needs."""
         bank = self._world.banks[case.acquirer]
         theirs = bank.books.first(BankPayment, "id = ?", case.reference)
-        self._resolve_by(case, "won")
-        if theirs and self._world.result == "done":
+        if theirs and case.pk not in self._returned:
+            self._returned.add(case.pk)
             self._world.watch.won.add(theirs.order_id)
             bank.books.save(replace(theirs, charged_back=theirs.charged_back - case.theirs))
+        self._resolve_by(case, "won")
 
     def _is_of_an_order_of_ours(self, case: Case) -> bool:
         """Whether the cabinet shows an order of ours, of whose payment we have not heard yet: its news will come."""
@@ -183,8 +186,7 @@ class Staff:
         theirs = self._world.banks[payment.acquirer].books.first(BankPayment, "id = ?", payment.acquirer_payment_id)
         left = theirs.captured - theirs.refunded - theirs.charged_back if theirs else refund.amount
         if left < refund.amount:
-            self._rest_of(payment, left)
-            self._unpark(Refund, refund)
+            self._rest_of(payment, refund, left)
             return
         self._world.act(
             "staff",
@@ -192,20 +194,23 @@ class Staff:
             lambda: refund_retries.again(refund.pk, reason="Refused", actor=ACTOR, at=self._world.now),
         )
         if self._world.result == "refused over_refund":
-            self._rest_of(payment, min(left, money.to_minor(payment.refundable)))
-            self._unpark(Refund, refund)
+            self._rest_of(payment, refund, min(left, money.to_minor(payment.refundable)))
 
-    def _rest_of(self, payment: Payment, left: int) -> None:
-        """What is left (minor units) of a payment that nobody owed goes to the customer."""
+    def _rest_of(self, payment: Payment, refused: Refund, left: int) -> None:
+        """What is left (minor units) of a payment that nobody owed goes to the customer; then the refusal is over."""
         amount = money.from_minor(left, payment.currency)
         if payment.surplus and left:
+            key = f"rest of {refused.pk}"
             self._world.act(
                 "staff",
                 f"refund the rest of {payment.pk}",
                 lambda: refunds.request(
-                    payment.pk, amount=amount, reason="Nobody owed it", actor=ACTOR, at=self._world.now
+                    payment.pk, amount=amount, reason="Nobody owed it", actor=ACTOR, at=self._world.now, request_key=key
                 ),
             )
+            if self._world.result not in ("done", "refused request_key_reused"):
+                return  # it stays on the list
+        self._unpark(Refund, refused)
 
     def _refund_some(self) -> None:
         """A part of somebody's payment comes back; now and then more than there is."""
