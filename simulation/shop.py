@@ -245,7 +245,7 @@ class Visitor:
         """Comes back after `low`, or at some time until `high`."""
         wait = low if high is None else low + (high - low) * self.dice.random()
         at: datetime = self.world.now + wait
-        self.world.schedule(at, deed)
+        self.world.schedule(self.world.evening(at, self.dice) if wait > timedelta(hours=6) else at, deed)
 
 
 def _page(payment: Payment) -> str:

@@ -54,9 +54,9 @@ class Staff:
         draw = self._dice.random()
         if draw < 0.5:
             self._refund_some()
-        elif draw < 0.72:
+        elif draw < 0.62:
             self.reconcile()
-        elif draw < 0.8:
+        elif draw < 0.72:
             self._office.turn()
         else:
             self.tidy_up(limit=3)

@@ -121,6 +121,11 @@ class Watch:
         self.reopened: set[str] = set()  # orders whose page the bank opened again
         self._listen_to_the_bank()
 
+    @property
+    def news(self) -> int:
+        """A number that grows with every event."""
+        return self._event
+
     def broken(self, what: str) -> None:
         """Something broke. Raises Stopped."""
         self.note(what)

@@ -44,6 +44,9 @@ class World:
         self.cabinet_captures = 0  # holds that will be taken in part in the acquirer's cabinet
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.dice = self.chance("world")
+        temper = self.chance("temper")  # of this town
+        self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
+        self.unhurried = self.crowded and temper.random() < 0.7  # the worker hears no wake-ups: what waits goes at once
         self.banks = {name: self._open_bank(name) for name in ACQUIRERS}
         self.crashes = Crashes(self.chance("crashes"), rate)
         self.watch = Watch(self)
@@ -70,6 +73,15 @@ class World:
     def do_next(self) -> None:
         """Does the next scheduled deed."""
         heapq.heappop(self._heap)[2]()
+
+    def evening(self, at: datetime, dice: Random) -> datetime:
+        """When somebody comes who would come after `at`: in a crowded town, on the next evening of the films."""
+        if not self.crowded:
+            return at
+        start = (at + timedelta(days=(4 - at.weekday()) % 7)).replace(hour=20, minute=0, second=0, microsecond=0)
+        if start < at:
+            start += timedelta(days=7)
+        return start + timedelta(minutes=10 * dice.random())
 
     def pass_time(self, till: datetime) -> None:
         """Moves the clock on; never back."""
@@ -190,7 +202,7 @@ class World:
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
             "CHARGES_AT_ONCE": 1,  # one process at a time, so that the same seed is the same run
-            "METER_EVERY": timedelta(hours=12),  # fewer steps; the times themselves say what is due
+            "METER_EVERY": timedelta(hours=24),  # fewer steps; the times themselves say what is due
         }
 
 
