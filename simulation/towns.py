@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ def live(runs: list[Run], jobs: int, tell: Callable[[str], None] | None) -> tupl
 def _live_in(number: int, towns: list[Run], logged: bool) -> list[Lived]:
     """One process's share, in the database of that number."""
     lived = []
+    gc.freeze()  # what is there by now stays; the collector looks seldom
+    gc.set_threshold(100_000, 20, 20)
     with database.simulated(number):
         for town in towns:
             log: list[str] = []

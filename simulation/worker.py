@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import connection
-
 from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Callback, Delivery
 from notifications import mailings
+from simulation import questions
 from simulation.world import World
 from subscriptions import endings, hours, price_moves, reminders, renewals
 
@@ -79,14 +78,13 @@ class Worker:
         self._quiet = 0  # runs since something came of one
         self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
+        questions.keep("dues", DUES)
         world.woken = self._woken
         world.others.append(self.sweep_something)
 
     def dues(self) -> dict[str, datetime]:
         """When the next row of each sweep is due."""
-        with connection.cursor() as cursor:
-            cursor.execute(DUES)
-            found = dict(zip(SWEEPS, cursor.fetchone(), strict=True))
+        found = dict(zip(SWEEPS, questions.ask("dues")[0], strict=True))
         return {name: due for name, due in found.items() if due is not None}
 
     def plan(self) -> None:
