@@ -155,7 +155,8 @@ class Worker:
             self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
         if self._world.unhurried and span is AT_ONCE:
             span = SOON
-        return min(timedelta(seconds=self._dice.uniform(*span)) * 2 ** min(self._quiet, 12), LATEST)
+        idle = 2 ** min(self._quiet, 12)
+        return min(timedelta(seconds=self._dice.uniform(*span) * idle), LATEST)
 
     def _woken(self) -> None:
         self._quiet = 0
