@@ -96,7 +96,7 @@ class Watched(Sandbox):
         """Now and then a callback comes unsigned, as some acquirers' do: then it only rings."""
         self._world.release()
         notice = super().parse(kind, headers, body)
-        if self._world.trouble(0.2):
+        if self._world.trouble(0.6):
             self._world.diary.fault("callback_unsigned")
             return replace(notice, trusted=False)
         return notice
