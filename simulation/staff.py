@@ -77,7 +77,7 @@ class Staff:
         for refund in self._refused()[:limit]:
             self._give_back(refund)
         for payment in Payment.objects.exclude(parked="").order_by("created_at", "pk")[:limit]:
-            self._unpark(Payment, payment)
+            self._look_into(payment)
         for refund in Refund.objects.filter(status__in=Refund.LIVE).exclude(parked="").order_by("created_at", "pk"):
             self._unpark(Refund, refund)
         for halt in Halt.objects.filter(status__in=Halt.STANDING).order_by("created_at", "pk"):
@@ -111,6 +111,16 @@ class Staff:
                 f"dismiss callback {callback.pk}",
                 lambda: parking.dismiss(callback.pk, actor=ACTOR, reason="Looked into", at=self._world.now),
             )
+
+    def _look_into(self, payment: Payment) -> None:
+        """Where the acquirer took another sum, its statement of that day makes it a case; the rest was looked into."""
+        if payment.is_live and "we asked for" in payment.parked and not self._world.calm:
+            begun = payment.created_at.date()
+            for day in {begun: 0, min(begun + timedelta(days=1), self._world.now.date()): 0}:
+                verb = partial(reconciliation.run, payment.acquirer, day, at=self._world.now)
+                self._world.act("staff", f"reconcile {payment.acquirer} {day}", verb)
+        else:
+            self._unpark(Payment, payment)
 
     def _unpark(self, model: type[Payment] | type[Refund], row: Payment | Refund) -> None:
         self._world.act(
