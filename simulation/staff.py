@@ -116,7 +116,7 @@ class Staff:
         """Where the acquirer took another sum, its statement of that day makes it a case; the rest was looked into."""
         if payment.is_live and "we asked for" in payment.parked and not self._world.calm:
             begun = payment.created_at.date()
-            for day in {begun: 0, min(begun + timedelta(days=1), self._world.now.date()): 0}:
+            for day in dict.fromkeys((begun, min(begun + timedelta(days=1), self._world.now.date()))):
                 verb = partial(reconciliation.run, payment.acquirer, day, at=self._world.now)
                 self._world.act("staff", f"reconcile {payment.acquirer} {day}", verb)
         else:
