@@ -110,6 +110,7 @@ def resume(
         subscription.access_until = seen.valid_till + subscription.plan.grace
         subscription.paused_at = None
         terms.look_ahead(subscription)
+        data = terms.told(subscription) | {"days": seen.days}
         events.change(
             subscription,
             subscription.resume,
@@ -117,8 +118,9 @@ def resume(
             at=at,
             reason=reason,
             save=["paused_at", "valid_till", "access_until", "anchor_at", *terms.AHEAD],
-            data=terms.told(subscription) | {"days": seen.days},
+            data=data,
         )
+        events.emit("subscription.resumed", subscription, actor=actor, at=at, reason=reason, data=data)
     return subscription
 
 

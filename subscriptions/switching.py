@@ -31,6 +31,7 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         if change.closed_at is not None or not _fits(change, at):
             _refuse(change, at=at)
             return
+        old_plan = subscription.plan.name
         _switch(change, at=at)
         change.done_at = at
         change.save(update_fields=["done_at"])
@@ -39,7 +40,12 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             subscription,
             actor=actor,
             at=at,
-            data=terms.told(subscription) | {"credit": money.plain(change.credit_money)},
+            data=terms.told(subscription)
+            | {
+                "credit": money.plain(change.credit_money),
+                "credited": money.spoken(change.credit_money) if change.credit else "",
+                "old_plan": old_plan,
+            },
         )
 
 

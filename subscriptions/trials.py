@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from billing import events, invoices, ledger
+from billing import events, invoices, ledger, money
 from billing.errors import Conflict, Forbidden
-from subscriptions import lifecycle, offers
+from subscriptions import lifecycle, offers, terms
 from subscriptions.calendar import days_after
 from subscriptions.models import Period, Subscription
 
@@ -61,7 +61,7 @@ def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> S
             actor=actor,
             at=at,
         )
-        Period.objects.create(
+        period = Period.objects.create(
             subscription=subscription,
             number=1,
             months=0,
@@ -73,6 +73,10 @@ def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> S
         data = {"plan": plan_.name, "total": "0", "invoice": str(invoice.pk), "trial": days}
         state = subscription.status
         events.emit("subscription.created", subscription, actor=actor, at=at, to_state=state, data=data)
+        ends = terms.spoken(period.end_from(at, plan_.zone), plan_.zone)
+        price = money.spoken(offer.quote.total)
+        news = data | {"ends": ends, "price": price, "length": plan_.months}
+        events.emit("subscription.trial_begun", subscription, actor=actor, at=at, data=news)
         invoices.waive(invoice.pk, actor=actor, at=at)
     return subscription
 

@@ -8,6 +8,8 @@ from acquiring.bank.api import api
 from acquiring.bank.control import control
 from acquiring.bank.house import Bank
 from acquiring.bank.pages import pages
+from acquiring.bank.tbank.api import tbank
+from acquiring.bank.yookassa.api import yookassa
 
 
 def create_public_app(bank: Bank) -> Flask:
@@ -25,4 +27,6 @@ def create_api_app(bank: Bank) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.extensions["bank"] = bank
     app.register_blueprint(api)
+    app.register_blueprint(tbank)
+    app.register_blueprint(yookassa)
     return app

@@ -7,26 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acquiring.bank import signing
+from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
+from acquiring.bank.tbank.news import TBank
+from acquiring.bank.yookassa.tongue import YooKassa
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
     from acquiring.bank.journal import Journal
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One callback as it will be sent. `about` is the id of what it tells of; `path` comes after the shop's address."""
-
-    id: str
-    type: str
-    about: str
-    body: str = field(repr=False)
-    path: str = ""
 
 
 class Tongue(Protocol):
@@ -42,6 +33,15 @@ class Tongue(Protocol):
 
     def received(self, status: int, answer: bytes) -> bool:
         """Whether the merchant's answer ends the tries."""
+        ...
+
+
+@runtime_checkable
+class Sealing(Protocol):
+    """A protocol whose signature stands in the body."""
+
+    def sealed(self, config: Config, body: bytes, forged: bool) -> bytes:
+        """The body of a delivery with its signature (a wrong one where it is forged)."""
         ...
 
 
@@ -65,4 +65,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "tbank": TBank(), "yookassa": YooKassa()}

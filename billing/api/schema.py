@@ -21,6 +21,7 @@ MEANING = {
     404: "There is no such thing, or it is somebody else's.",
     409: "The thing's state does not allow it, a figure is stale, or the same request is in flight.",
     413: "The body is too large.",
+    429: "Too many tries; `Retry-After` tells the seconds to wait.",
     422: "The Idempotency-Key was used for another request.",
 }
 

@@ -16,10 +16,11 @@ from billing.api import shapes as billing_shapes
 from billing.api.fields import Id, read
 from billing.api.idempotency import idempotent
 from billing.api.paging import NewestFirst
+from billing.api.paying import HowToPay, how_to_pay
 from billing.api.schema import PAGING, in_path, page_of, says
 from billing.models import Invoice, Payment
 from subscriptions import agreements, lifecycle, terms
-from subscriptions.api.subscriptions import HowToPay, how_to_pay, visible
+from subscriptions.api.subscriptions import visible
 from subscriptions.models import Period
 
 TAG = "payments"

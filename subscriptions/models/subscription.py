@@ -123,6 +123,11 @@ class Subscription(StatefulModel):
             models.Index(
                 fields=["next_charge_at"], condition=Q(next_charge_at__isnull=False), name="subscription_charge_due"
             ),
+            models.Index(  # what the guard of renewals looks at
+                fields=["valid_till"],
+                condition=Q(auto_renew=True, status__in=["active", "past_due"]),
+                name="subscription_renewing",
+            ),
             models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="subscription_remind_due"),
             models.Index(fields=["-created_at", "id"], name="subscription_recent"),
         )

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from billing import ledger, payments
+from billing import cards, ledger
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
 from subscriptions import agreements, lifecycle, offers, trials
@@ -105,7 +105,7 @@ def account(request: Request) -> HttpResponse:
 def remove_card(request: Request) -> HttpResponse:
     """Forgets a saved card."""
     try:
-        card = payments.remove_card(uuid.UUID(request.POST.get("card", "")), request.user.pk, at=timezone.now())
+        card = cards.remove(uuid.UUID(request.POST.get("card", "")), request.user.pk, at=timezone.now())
     except (ValueError, NotFound):
         messages.error(request, "There is no such card in your account.")
     else:

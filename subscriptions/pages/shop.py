@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,11 +16,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from moneyed import Money
+from rest_framework.exceptions import Throttled
 
 from accounts.models import User
+from accounts.throttles import guessing, retry_after
 from billing import money
 from billing.errors import NotFound, Refused
-from subscriptions import lifecycle, offers, trials
+from subscriptions import discounts, lifecycle, offers, trials
 from subscriptions.calendar import anniversary
 from subscriptions.forms import CheckoutForm
 from subscriptions.models import Plan, Subscription
@@ -82,13 +85,19 @@ def checkout(request: Request, code: str) -> HttpResponse:
         offer = offers.find(code, at=now, user_id=request.user.pk)
     except NotFound:
         raise Http404 from None
-    refusal = ""
+    refusal, wait = "", 0
     try:
-        offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
+        with guessing(request, "promo", misses=discounts.MISSES, said=discounts.SLOWER) if typed else nullcontext():
+            offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
+    except Throttled as error:
+        wait = retry_after(error)
+        refusal = f"{discounts.SLOWER} That is in {_minutes(timedelta(minutes=1 + wait // 60))}."
     except Refused as error:  # said on the page; on the way to the bank, the verb says it
         refusal = error.detail
     if not request.user.is_confirmed:
         return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
+    if wait:
+        return _slower(request, offer, now, refusal, wait)
     form = CheckoutForm(offer.price.currency, request.POST or None)
     if request.method != "POST":
         return _checkout_page(request, offer, now, refusal=refusal)
@@ -96,6 +105,13 @@ def checkout(request: Request, code: str) -> HttpResponse:
         messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
         return _checkout_page(request, offer, now, status=400)
     return _subscribe(request, offer, form, now)
+
+
+def _slower(request: Request, offer: offers.Offer, now: datetime, refusal: str, wait: int) -> HttpResponse:
+    """The checkout without a code, for who guesses at codes."""
+    response = _checkout_page(request, offer, now, status=429, refusal=refusal)
+    response["Retry-After"] = str(wait)
+    return response
 
 
 def _trials(user_id: uuid.UUID | None, now: datetime) -> set[int]:
@@ -245,6 +261,6 @@ def _shelves(now: datetime, ending: Subscription | None, user_id: uuid.UUID | No
 
 def _minutes(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    if minutes == 60:
-        return "one hour"
+    if minutes in (1, 60):
+        return "one minute" if minutes == 1 else "one hour"
     return f"{minutes} minutes" if minutes % 60 else f"{minutes // 60} hours"

@@ -101,8 +101,8 @@ def test_a_next_term_paid_in_the_same_moment_wins_and_the_difference_goes_back(b
     asked = ask(vera, "year", moment - timedelta(minutes=1))
     page = Payment.objects.get(pk=asked.payment.pk)
     Change.objects.update(created_at=moment)  # the sweep did not see it: it looked before
-    period = renewals.bill([lifecycle.lock(vera.id)], actor="system", at=moment)[0]
-    payments.start(period.invoice_id, actor="system", at=moment, method_id=vera.row.method_id)
+    [invoice_id] = renewals.bill([lifecycle.lock(vera.id)], actor="system", at=moment)
+    payments.start(invoice_id, actor="system", at=moment, method_id=vera.row.method_id)
     bank.pay(page.pk)
     payments.check(page.pk, at=moment)
     vera.go(moment)
