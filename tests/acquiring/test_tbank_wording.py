@@ -211,7 +211,12 @@ def test_what_cannot_be_said_is_our_fault_and_not_sent(said, monkeypatch):
 _WORDS = st.sampled_from([*mapping.STATUS, "RECEIPT", "", "x"])
 _QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=60)
 _ANY = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8) | _WORDS,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | _WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
