@@ -242,7 +242,8 @@ class Capabilities:
     """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised.
 
     `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
-    operations of a day; else it can only be asked about those that we know.
+    operations of a day; else it can only be asked about those that we know. `closes_pages`: a page that nobody paid can
+    be closed; else it stays open until its time is over.
     """
 
     currencies: frozenset[str]
@@ -253,3 +254,4 @@ class Capabilities:
     receipts: bool = False
     charges_at_once: int = 0
     statements: bool = True
+    closes_pages: bool = True

@@ -13,7 +13,20 @@ from django.db import transaction
 from acquiring import registry
 from acquiring.base import BadCallback
 from acquiring.types import Notice, Outcome, Reply, Status, Subject, Verdict
-from billing import batches, events, outcomes, payments, receipts, reconciliation, refunds, settlement, sweeps, wake
+from billing import (
+    batches,
+    calls,
+    events,
+    outcomes,
+    payments,
+    receipts,
+    reconciliation,
+    refunds,
+    settlement,
+    suspense,
+    sweeps,
+    wake,
+)
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Case, Invoice, Payment, Receipt, Refund
 
@@ -169,8 +182,8 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
         return _rung(callback, notice, at)
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
-        if Case.objects.filter(pk=_uuid(notice.outcome.our_id)).exists():
-            return ""  # what a case of ours gave back is booked by that case
+        if case := Case.objects.filter(pk=_uuid(notice.outcome.our_id), acquirer=callback.acquirer).first():
+            return _act_on_a_case(callback, case, notice, at)
         if notice.trusted and reconciliation.unknown_refund(
             callback.acquirer, notice.outcome, notice.payment_reference, at=at
         ):
@@ -185,6 +198,15 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     else:
         refund = refunds.check(refund.pk, at=at)
     return "" if refund.status == Refund.Status.FAILED else refund.parked
+
+
+def _act_on_a_case(callback: Callback, case: Case, notice: Notice, at: datetime) -> str:
+    """What a case gave back may be made after it was closed otherwise: it is booked when it is made."""
+    callback.subject_type, callback.subject_id = Case.noun, case.pk
+    said = notice.outcome
+    if not notice.trusted:
+        said = calls.acquirer(case.acquirer).fetch(Subject.REFUND, str(case.pk), said.reference)
+    return suspense.given_back(case.pk, said, at=at)
 
 
 def _rung(callback: Callback, notice: Notice, at: datetime) -> str:

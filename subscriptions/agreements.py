@@ -119,12 +119,15 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
         subscription = lifecycle.lock(subscription_id)
         if not may_pay(subscription, at=at):
             raise Conflict("The next term of this subscription cannot be paid now.", "not_pending")
-        period = terms.waiting(subscription) or renewals.bill([subscription], actor=actor, at=at)[0]
+        period = terms.waiting(subscription)
+        if period is None:
+            renewals.bill([subscription], actor=actor, at=at)
+            period = terms.waiting(subscription)
         if order.save_card and not subscription.auto_renew:
             subscription.auto_renew, subscription.renewal_consent_at = True, at
             subscription.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
+        assert period is not None and period.invoice_id is not None
         invoice_id = period.invoice_id
-        assert invoice_id is not None
         if period.paid is not None and not period.paid:
             invoices.waive(invoice_id, actor=actor, at=at)
             return None

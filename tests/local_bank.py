@@ -48,6 +48,14 @@ class Visitor:
         """Empties the books and ends every fault."""
         self._control("POST", "reset")
 
+    def forget_keys(self) -> None:
+        """The time of every idempotency key is over."""
+        self._control("POST", "forget")
+
+    def expire(self, payment_id: str) -> None:
+        """The time of a page is over now."""
+        self._control("POST", f"payments/{payment_id}/expire")
+
     def refund_in_cabinet(self, payment_id: str, amount: int) -> dict[str, Any]:
         """A refund behind the shop's back, `amount` in minor units. Returns the refund object."""
         return self._control("POST", f"payments/{payment_id}/refund", json={"amount": amount})

@@ -12,6 +12,7 @@ from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic
 
 CODE = "1234"
 CODE_TRIES = 3
+STAYS_OPEN = frozenset({"yookassa"})  # protocols in which a page that the customer leaves can still be paid
 
 
 class Desk:
@@ -22,19 +23,25 @@ class Desk:
 
     # --- What merchants ask -------------------------------------------------------------------------------------
 
-    def open(self, order: Order) -> tuple[Payment, bool]:
-        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict)."""
+    def open(self, order: Order, *, anew: bool = False) -> tuple[Payment, bool]:
+        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict).
+
+        `anew`: the protocol does not know orders by the merchant's id, so each is a new one.
+        """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "page")
             self._books.add(payment)
             return payment, True
 
-    def charge(self, order: Order, token: str) -> tuple[Payment, bool]:
-        """A payment by saved card, final at once, and whether it is new. Raises Refusal (409 voided or conflict)."""
+    def charge(self, order: Order, token: str, *, anew: bool = False) -> tuple[Payment, bool]:
+        """A payment by saved card, final at once, and whether it is new (`anew` as in `open`).
+
+        Raises Refusal (409 voided or conflict).
+        """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "token")
             self._books.add(payment)
@@ -143,7 +150,8 @@ class Desk:
         """The customer goes back without paying: voided. A held or paid one stays. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
-            return self._close(payment, "voided") if payment.status in OPEN else payment
+            closes = payment.status in OPEN and payment.tongue not in STAYS_OPEN
+            return self._close(payment, "voided") if closes else payment
 
     def expire_due(self) -> None:
         """Closes the pages whose time is over."""
@@ -222,6 +230,8 @@ class Desk:
         if payment.status in OPEN and payment.expires_at and payment.expires_at <= self._now():
             payment = replace(payment, status="expired", updated_at=self._now(), finished_at=self._now())
             self._books.save(payment)
+            if payment.tongue:  # our own protocol tells nothing of it
+                self._journal.announce("payment.expired", payment)
         return payment
 
     def _now(self) -> str:

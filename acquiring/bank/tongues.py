@@ -13,6 +13,7 @@ from acquiring.bank import signing
 from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
 from acquiring.bank.tbank.news import TBank
+from acquiring.bank.yookassa.tongue import YooKassa
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
@@ -64,4 +65,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "tbank": TBank()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "tbank": TBank(), "yookassa": YooKassa()}

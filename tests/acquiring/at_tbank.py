@@ -47,6 +47,9 @@ class Far:
         done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
         return [(line["kind"], our_id_of(line["order_id"]), line["amount"]) for line in done]
 
+    def forget(self) -> None:
+        self.bank.forget_keys()
+
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         def told() -> list[Any]:
             return [each for each in self.shop.deliveries if each.data["Status"] != "AUTHORIZED"]

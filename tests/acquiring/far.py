@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
 import pytest
 from moneyed import Money
 
-from acquiring.base import Acquirer
-from acquiring.types import Card, Charge, Clue, Outcome, RefundOrder, Status, Subject
+from acquiring.base import NO_CLUE, Acquirer
+from acquiring.types import Card, Charge, Clue, Decline, Outcome, RefundOrder, Status, Subject
 
 PRICE = Money("299.00", "RUB")
 
@@ -28,6 +29,9 @@ class FarSide(Protocol):
 
     def moved(self) -> list[tuple[str, str, int]]:
         """(kind, our id, minor units) of every charge and refund that succeeded, in order."""
+
+    def forget(self) -> None:
+        """The time is over in which the acquirer recognises the keys of what it was sent."""
 
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         """The callback with this number from 0: its kind (part of the address), headers and body."""
@@ -54,7 +58,18 @@ class Trips:
     tells_time = True  # a lookup says when money moved
     tells_card = True  # a lookup tells the card; else only a callback does
     same_page = True  # an order given again is answered with the same page
+    finds_by_our_id = True  # a payment is looked up by our id alone; else somebody must know since when to look
+    keeps_orders = True  # an order is known for ever; else only as long as its key
+    closes_pages = True  # a page that nobody paid can be closed; else it closes by itself
+    remembers_voids = True  # an order that was voided before it came is refused when it comes
+    signs = True  # its callbacks
+    token_is_an_id = False  # a saved card goes by the id of the payment that saved it
+    page_declines = frozenset(Decline) - {Decline.NOT_SENT}  # what its page tells apart
     names_refunds = True  # a refund can be looked up by its own id; else it is asked about by sending it again
+
+    def hint(self) -> Clue:
+        """What this acquirer must be told to look up a payment of a moment ago, as billing gives it."""
+        return NO_CLUE if self.finds_by_our_id else Clue(since=datetime.now(UTC) - timedelta(minutes=1))
 
     def troubled_charge(self, impatient: Acquirer, far: FarSide, order: Charge, trouble: str) -> Outcome:
         """The outcome of a charge whose request to move money meets this trouble."""
@@ -77,11 +92,15 @@ class Trips:
 
     def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
         """The card that a callback told of this payment."""
+        return self.told(acquirer, far, paid.our_id, Status.SUCCEEDED).card
+
+    def told(self, acquirer: Acquirer, far: FarSide, our_id: str, status: Status) -> Outcome:
+        """What the first callback says of an order in this state."""
         for number in range(20):
             said = acquirer.parse(*far.callback(number)).outcome
-            if said.our_id == paid.our_id:
-                return said.card
-        return None
+            if (said.our_id, said.status) == (our_id, status):
+                return said
+        raise AssertionError("no callback tells of it")
 
     def token(self, acquirer: Acquirer, far: FarSide) -> str:
         paid = self.pay(acquirer, far, save_card=True)
