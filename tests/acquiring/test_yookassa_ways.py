@@ -183,8 +183,9 @@ def test_a_refund_that_was_refused_has_failed(acquirer, bank, far):
 
 def test_a_refund_is_looked_for_only_among_those_of_its_payment(acquirer, far):
     paid, other = Trips().pay(acquirer, far), Trips().pay(acquirer, far)
-    order = refund(paid)
+    order = refund(paid, Money("1.00", "RUB"))
     done = acquirer.refund(order)
+    acquirer.refund(refund(paid, Money("1.00", "RUB")))
     assert acquirer.fetch(Subject.REFUND, order.our_id, "", clue(order)).reference == done.reference
     assert acquirer.fetch(Subject.REFUND, order.our_id, "", Clue(payment_reference=other.reference)).absent
     assert acquirer.fetch(Subject.REFUND, order.our_id, "", since()).reference == done.reference
