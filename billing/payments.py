@@ -104,11 +104,17 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
+    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
-    answer = outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    return answered(payment, outcome, at=at, first=first)
+
+
+def answered(payment: Payment, answer: Outcome, *, at: datetime, first: bool = False) -> Payment:
+    """Applies what the acquirer answered when the payment was sent; `first` as in `submit`."""
+    payment_id, outcome = payment.pk, answer
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
         outcome = outcomes.of_the_payment(outcome)  # not the only try
     payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
@@ -180,7 +186,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status != Payment.Status.AUTHORIZED:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = calls.acquirer(payment.acquirer)
-    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
+    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, order(payment))
     return settlement.apply(payment_id, outcomes.of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
@@ -208,18 +214,6 @@ def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
     # This check is on top of the sweep's own, which are what "not said for days" and the back-off count.
     if waiting.update(next_check_at=at, updated_at=at, checks=Greatest(F("checks") - 1, 0)):
         wake.now("billing.tasks.poll_payments")
-
-
-def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> PaymentMethod:
-    """Removes a customer's saved card; it is never charged again. Raises NotFound."""
-    with transaction.atomic():
-        method = PaymentMethod.objects.select_for_update().filter(pk=method_id, user_id=user_id).first()
-        if method is None:
-            raise NotFound("There is no such card.", "card_not_found")
-        if method.removed_at is None:
-            method.removed_at = at
-            method.save(update_fields=["removed_at"])
-    return method
 
 
 def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Payment:
@@ -259,11 +253,12 @@ def _voided(payment: Payment, at: datetime) -> Outcome:
     return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 
-def _charge(payment: Payment) -> Charge:
+def order(payment: Payment, what: str = "") -> Charge:
+    """What the acquirer is asked for; `what` the invoice is for, where that is known."""
     return Charge(
         our_id=str(payment.pk),
         amount=payment.money,
-        description=f"{settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
+        description=f"{what or settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
         customer_id=str(payment.user_id),
         customer_email=payment.user.email,
         return_url=payment.return_url,

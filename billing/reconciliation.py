@@ -13,7 +13,7 @@ from django.db.models import Sum
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Outcome, StatementLine, Status, Subject
-from billing import calls, events, ledger, money, outcomes, payments, refunds, statements
+from billing import calls, events, ledger, money, outcomes, payments, refunds, statements, suspense
 from billing.models import Case, Payment, Refund
 from billing.statements import Ours
 
@@ -175,7 +175,8 @@ def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: dat
     said = line.outcome
     ours = known.refund(said)
     if ours is None:
-        if said.our_id not in known.given_back:  # by a case
+        given_back = known.given_back.get(said.our_id)  # by a case
+        if given_back is None or suspense.given_back(given_back, said, at=at):
             key = f"{result.acquirer}:unknown_refund:{said.reference}"[:400]
             before = Case.objects.filter(dedupe_key=key).exists()
             case = unknown_refund(result.acquirer, said, line.payment_reference, at=at, day=result.day)

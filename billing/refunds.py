@@ -168,7 +168,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         elif outcome.status == Status.UNKNOWN and refund.status != Refund.Status.UNKNOWN:
             events.change(refund, refund.doubt, actor=actor, at=at, save=NOTED, reason=outcome.message)
         elif outcome.status == Status.PENDING and refund.status != Refund.Status.PENDING:
-            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED)
+            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED, data=told(refund))
         else:
             _save(refund)
     return refund

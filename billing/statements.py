@@ -123,7 +123,7 @@ class Ours:
     payments: dict[str, Payment] = field(default_factory=dict)  # by their id and by ours
     refunds: dict[str, Refund] = field(default_factory=dict)
     dealt_with: set[uuid.UUID] = field(default_factory=set)  # payments with a resolved case
-    given_back: set[str] = field(default_factory=set)  # refunds that a case made
+    given_back: dict[str, uuid.UUID] = field(default_factory=dict)  # refunds that a case made, and the case
 
     def payment(self, said: Outcome) -> Payment | None:
         """The payment that a line means: by the acquirer's id, and else by ours."""
@@ -158,7 +158,7 @@ def _look_up(found: Ours, model: type[Payment] | type[Refund], acquirer: str, sa
     made = Refund.objects.select_related("payment").filter(payment__acquirer=acquirer)
     found.refunds = {row.acquirer_refund_id: row for row in made.filter(acquirer_refund_id__in=references)}
     found.refunds |= {str(row.pk): row for row in made.filter(pk__in=ids)}
-    found.given_back = {str(pk) for pk in Case.objects.filter(pk__in=ids).values_list("pk", flat=True)}
+    found.given_back = {str(pk): pk for pk in Case.objects.filter(pk__in=ids).values_list("pk", flat=True)}
 
 
 def _plain(text: str) -> str:

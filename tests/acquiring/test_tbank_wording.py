@@ -242,6 +242,13 @@ def test_any_signed_notification_is_a_notice_or_refused(data):
         assert isinstance(acquirer().parse("", {}, json.dumps(data).encode()), Notice)
 
 
+def test_certificates_that_are_not_there_are_told_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match="certificates"):
+        acquirer(ca_bundle=str(tmp_path / "none.pem"))
+    (tmp_path / "some.pem").write_text("")
+    assert acquirer(ca_bundle=str(tmp_path / "some.pem"))
+
+
 def test_it_lists_nothing():
     with pytest.raises(Unanswered):
         list(acquirer().statement(NOW.date()))

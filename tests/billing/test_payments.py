@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from acquiring.types import Decline, Outcome, Status
-from billing import checkouts, invoices, payments, settlement
+from billing import cards, checkouts, invoices, payments, settlement
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Payment
 from tests.billing.desk import (
@@ -226,7 +226,7 @@ def test_a_removed_card_is_not_charged_by_a_later_try(acquirer: FakeAcquirer) ->
     card = saved_card(invoice.user_id)
     acquirer.program("charge", Fault.LOSE_REQUEST)
     payment = start(invoice, method_id=card.pk)
-    payments.remove_card(card.pk, invoice.user_id, at=AT)
+    cards.remove(card.pk, invoice.user_id, at=AT)
     pass_time(MINUTE, HOUR)
     assert acquirer.took(payment.pk) is None
     assert fresh(payment).status == "cancelled"
@@ -235,12 +235,12 @@ def test_a_removed_card_is_not_charged_by_a_later_try(acquirer: FakeAcquirer) ->
 def test_a_card_of_somebody_else_or_a_removed_one_cannot_pay(acquirer: FakeAcquirer) -> None:
     invoice, stranger = bill(), viewer()
     foreign, own = saved_card(stranger.pk), saved_card(invoice.user_id, replace(CARD, token="tok_other"))
-    payments.remove_card(own.pk, invoice.user_id, at=AT)
+    cards.remove(own.pk, invoice.user_id, at=AT)
     for card in (foreign, own):
         with pytest.raises(NotFound):
             start(invoice, method_id=card.pk)
     with pytest.raises(NotFound):
-        payments.remove_card(foreign.pk, invoice.user_id, at=AT)
+        cards.remove(foreign.pk, invoice.user_id, at=AT)
     assert acquirer.calls == []
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from moneyed import Money
 
+from acquiring import registry
 from acquiring.http import Unanswered
 from billing import audit, callbacks, ledger, reconciliation, refunds
-from billing.models import Callback, Case, Payment, Refund
+from billing.models import Callback, Case, Payment, Receipt, Refund
+from tests.acquiring.far import charge
 from tests.local_bank import LocalBank, eventually
 from tests.scenarios.story import Story
 from tests.things import now, plan, run_until_idle
@@ -197,3 +199,36 @@ def test_no_answer_is_no_agreement(quiet: Story) -> None:
     quiet.bank.clear_faults()
     assert quiet.at - now() < timedelta(hours=1)
     run_until_idle(quiet.at)
+
+
+def test_a_card_that_is_told_of_after_the_money_pays_the_renewals(told: Story) -> None:
+    backend, customer = registry.get("tbank"), str(told.user.pk)
+    for _ in range(2):  # two cards of the same customer: T-Bank's list does not say which one paid
+        page = backend.checkout(charge(save_card=True, customer_id=customer))
+        told.bank.pay(page.redirect_url)
+    eventually(lambda: {each["state"] for each in told.bank.callbacks()} <= {"delivered"})
+    Callback.objects.all().delete()
+    told.bank.fault("callback_delayed:3", 2)
+    told.subscribe(auto_renew=True)
+    told.pay("5555555555554444")
+    told.wait(seconds=30)
+    assert (told.payment.status, told.payment.method) == ("succeeded", None)
+    assert told.subscription.method is None
+    heard(told)
+    told.wait(seconds=1)
+    assert told.payment.method is not None
+    assert told.subscription.method == told.payment.method
+    renew(told)
+    assert (told.subscription.status, told.payment.method.brand) == ("active", "Mastercard")
+
+
+def test_receipts_of_a_payment_and_its_refund_are_told_as_made(told: Story, settings: Any) -> None:
+    entry = settings.ACQUIRERS["tbank"] | {"receipts": {"tax_system": "usn_income", "vat": "none"}}
+    settings.ACQUIRERS = {"tbank": entry}
+    told.subscribe()
+    told.pay()
+    heard(told)
+    told.wait(minutes=5)
+    refunds.request(told.payment.pk, amount=Money("50.00", "RUB"), reason="a film", actor="user:1", at=told.at)
+    heard(told)
+    assert [receipt.status for receipt in Receipt.objects.all()] == ["registered", "registered"]

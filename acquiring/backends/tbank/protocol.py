@@ -44,7 +44,8 @@ class TBank:
     terminals alike. `taxation`: of receipts that name no tax system. `repeat_refunds`: whether a refund whose answer
     was lost may be sent again while it is not certain that nothing was made; T-Bank then knows it by its
     ExternalRequestId, except for payments by SBP: False where the terminal takes those.
-    `clock`: says the time. Raises ValueError when a credential is missing.
+    `ca_bundle`: a file of certificates to trust instead of the usual ones. `clock`: says the time. Raises ValueError
+    when a credential is missing.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -66,6 +67,7 @@ class TBank:
         timeout: float = 20.0,
         taxation: str = "",
         repeat_refunds: bool = True,
+        ca_bundle: str = "",
         adapter: Adapter | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -73,7 +75,7 @@ class TBank:
             raise ValueError("the T-Bank acquirer needs terminal_key and url")
         if isinstance(passwords, str) or not passwords or not all(passwords):
             raise ValueError("the T-Bank acquirer needs passwords: a list of at least one, none of them empty")
-        self._wire = Wire(Client(url, None, timeout, adapter=adapter), terminal_key, passwords[0])
+        self._wire = Wire(Client(url, None, timeout, adapter=adapter, ca_bundle=ca_bundle), terminal_key, passwords[0])
         self._terminal, self._passwords, self._callback_url = terminal_key, tuple(passwords), callback_url
         self._taxation, self._repeat_refunds, self._clock = taxation, repeat_refunds, clock
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from acquiring.bank.acting import Body
 from acquiring.bank.house import the_bank
 from acquiring.bank.records import OPEN, Payment, Refund
@@ -31,6 +34,10 @@ def cancelled(payment: Payment, body: Body) -> Body:
         raise Refused("8", "Неверный статус транзакции")
     if units > left:
         raise Refused("330", "Сумма возврата больше суммы платежа")
+    if body.get("Receipt"):
+        said = shapes.said(payment)
+        receipts = {**said.get("RefundReceipts", {}), key: body["Receipt"]}
+        books.save(replace(payment, extra=json.dumps({**said, "RefundReceipts": receipts}, ensure_ascii=False)))
     refund, _ = the_bank().returns.refund(payment.id, units, payment.currency, order_id=key)
     return _told(the_bank().desk.get(payment.id), refund, left, key)
 

@@ -28,12 +28,16 @@ class TBank:
                 odd = shapes.payment_number(journal.books, payment.id) % 2
                 words = ["AUTHORIZED", "CONFIRMED"] if odd else ["CONFIRMED", "AUTHORIZED"]
             letters = [self._letter(journal, payment, word) for word in words]
-            return letters + ([self._receipt(journal, payment)] if shapes.said(payment).get("Receipt") else [])
+            said = shapes.said(payment).get("Receipt")
+            return letters + ([self._receipt(journal, payment, said, "Income", shapes.amount(payment))] if said else [])
         if kind.startswith("payment."):
             word = shapes.state(journal.books, stored)
             return [self._letter(journal, payment, "REJECTED" if word == "AUTH_FAIL" else word)]
         if kind == "refund.succeeded":
-            return [self._letter(journal, stored, shapes.state(journal.books, stored))]
+            letters = [self._letter(journal, stored, shapes.state(journal.books, stored))]
+            key, units = (refund.order_id, refund.amount) if refund else ("", 0)
+            said = shapes.said(stored).get("RefundReceipts", {}).get(key)
+            return letters + ([self._receipt(journal, stored, said, "IncomeReturn", units)] if said else [])
         return []  # neither a refused refund nor a chargeback is told of
 
     def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
@@ -66,16 +70,16 @@ class TBank:
         }
         return Letter(journal.new_id("ntc"), word, payment.id, json.dumps(news, ensure_ascii=False))
 
-    def _receipt(self, journal: Journal, payment: Payment) -> Letter:
+    def _receipt(self, journal: Journal, payment: Payment, said: Any, kind: str, units: int) -> Letter:
         news = {
             "OrderId": payment.order_id,
             "Success": True,
             "Status": "RECEIPT",
             "PaymentId": shapes.payment_number(journal.books, payment.id),
             "ErrorCode": "0",
-            "Amount": shapes.amount(payment),
-            "Type": "Income",
+            "Amount": units,
+            "Type": kind,
             "FiscalNumber": 1,
-            "Receipt": shapes.said(payment)["Receipt"],
+            "Receipt": said,
         }
         return Letter(journal.new_id("ntc"), "RECEIPT", payment.id, json.dumps(news, ensure_ascii=False))
