@@ -262,6 +262,7 @@ def test_receipts_are_made_with_the_money_and_watched_until_they_are_registered(
         return set(Receipt.objects.values_list("status", flat=True)) == {"registered"}
 
     eventually(registered)
+    tale.wait(minutes=1)
     agrees(tale)
 
 
