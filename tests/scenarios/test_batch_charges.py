@@ -141,9 +141,7 @@ def test_a_charge_holds_no_connection_while_the_bank_thinks(
         held.append(connection.connection)
         return charge(asked)
 
-    crowd = Renewed(bank, "crowd")
     monkeypatch.setattr(bank, "charge", thinking)
-    for at_once in (4, 1):
-        crowd.renew(settings, at_once)
-        Renewed(bank, "again")
-    assert len(held) > 11 and set(held) == {None}
+    for name, at_once in (("many", 4), ("alone", 1)):
+        Renewed(bank, name).renew(settings, at_once)
+    assert len(held) == 22 and set(held) == {None}
