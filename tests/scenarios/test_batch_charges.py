@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from acquiring.types import Charge, Decline, Outcome
-from billing import batches, charges, events, ledger, payments
+from billing import batches, cards, charges, events, ledger, payments
 from billing.models import Invoice, Payment
 from subscriptions import renewals
 from subscriptions.models import Subscription
@@ -63,7 +63,7 @@ class Renewed(Crowd):
         Subscription.objects.filter(user=self.users[11]).update(auto_renew=False, next_charge_at=None)
 
     def remove_card(self, number: int) -> None:
-        payments.remove_card(self.cards[number], self.users[number].pk, at=MORNING)  # type: ignore[arg-type]
+        cards.remove(self.cards[number], self.users[number].pk, at=MORNING)  # type: ignore[arg-type]
 
     def renew(self, settings: Any, at_once: int) -> list[str]:
         settings.CHARGES_AT_ONCE = at_once
