@@ -23,11 +23,12 @@ from billing.models import Invoice, Payment, PaymentMethod
 log = logging.getLogger(__name__)
 
 FRESH = 1.0  # seconds from the commit for which nobody looks again before the call
+LATEST = payments.LEASE.total_seconds() / 4  # then the poll is near, and two calls must not meet at the acquirer
 SENDABLE = """
     SELECT FROM billing_payment payment
       JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
       JOIN billing_paymentmethod method ON method.id = payment.method_id
-     WHERE payment.id = %s AND payment.status = 'created' AND invoice.status = 'open' AND method.removed_at IS NULL"""
+     WHERE payment.id = %s AND payment.status = 'created' AND payment.checks = 0 AND invoice.status = 'open' AND method.removed_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,13 @@ def start_many(methods: Mapping[uuid.UUID, uuid.UUID], *, actor: str, at: dateti
 def send(started: Started) -> Outcome | None:
     """Sends one payment and returns what the acquirer answers; nothing is written, and no connection held meanwhile.
 
-    None where it had to wait, and must not be charged any more: the card was removed or the invoice closed.
+    None where it had to wait, and must not be charged any more: the card was removed or the invoice closed. Raises
+    TimeoutError where it waited so long that the poll will soon take it up: that one sends it, under the same key.
     """
-    if time.monotonic() - started.begun > FRESH and not _wanted(started.payment):
+    waited = time.monotonic() - started.begun
+    if waited > LATEST:
+        raise TimeoutError("it waited too long for a free thread")
+    if waited > FRESH and not _wanted(started.payment):
         return None
     return calls.acquirer(started.payment.acquirer).charge(started.order)
 
