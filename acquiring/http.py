@@ -195,7 +195,7 @@ def _never_left(problem: requests.RequestException) -> bool:
 
 
 def _believe(status: int, content: bytes) -> Response:
-    """The answer, if it is one. Raises NotSent for 429 and Unanswered for 3xx, 5xx and what is not JSON (401 may be)."""
+    """The answer, if it is one. Raises NotSent for 429; Unanswered for 3xx, 5xx and what is not JSON (a 401 may be)."""
     if status == 429:
         raise NotSent("the acquirer is too busy (429)")
     if status >= 500 or not (200 <= status < 300 or 400 <= status < 500):

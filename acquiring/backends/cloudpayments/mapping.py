@@ -61,7 +61,7 @@ def refund_outcome(model: Any) -> Outcome:
     return Outcome(
         Status.FAILED if status is Status.CANCELLED else status,
         reference=number(model, "TransactionId"),
-        our_id=word(extra(model), "id") if kind(model) == REFUND else "",
+        our_id=word(marks(model), "id") if kind(model) == REFUND else "",
         amount=amount(model),
         occurred_at=_first_moment(model, "ConfirmDateIso", "AuthDateIso", "CreatedDateIso"),
         raw=kept(model),
@@ -110,7 +110,7 @@ def card(data: Any) -> Card | None:
     return Card(token, f"•••• {last}", brand, int(expiry[1]), 2000 + int(expiry[2]))
 
 
-def extra(data: Any) -> Mapping[str, Any]:
+def marks(data: Any) -> Mapping[str, Any]:
     """Our own JsonData (`Data` in callbacks), an object or its text; empty where it is nothing of the kind."""
     value = (data.get("JsonData") or data.get("Data")) if isinstance(data, dict) else None
     if isinstance(value, str):
@@ -123,7 +123,7 @@ def extra(data: Any) -> Mapping[str, Any]:
 
 def kind(data: Any) -> Any:
     """What our order was: PAGE, TOKEN or REFUND; None where it does not say."""
-    return extra(data).get("kind")
+    return marks(data).get("kind")
 
 
 def kept(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""CloudPayments' callbacks: verified first, then translated. Which kind one is stands in our address, not in its body."""
+"""CloudPayments' callbacks: verified first, then translated. Their kind stands in our address, not in their body."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def _given_back(data: Any, currency: str) -> Outcome:
     return Outcome(
         Status.SUCCEEDED,
         reference=mapping.number(data, "TransactionId"),
-        our_id=mapping.word(mapping.extra(data), "id") if ours else "",
+        our_id=mapping.word(mapping.marks(data), "id") if ours else "",
         amount=mapping.amount(data, currency),
         occurred_at=moment(data, "DateTime"),
         raw=mapping.kept(data),

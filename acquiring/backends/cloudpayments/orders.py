@@ -51,7 +51,7 @@ def token(charge: Charge, receipt_key: str) -> Body:
 
 
 def widget(charge: Charge, public_id: str, receipt_key: str) -> Body:
-    """What our page hands to their widget. The browser can change all of it: `check` and `pay` look at the sum again."""
+    """What our page hands to their widget. The browser can change it all: `check` and `pay` look at the sum again."""
     user: Body = {"accountId": charge.customer_id} if charge.save_card else {}
     user |= {"email": charge.customer_email} if charge.customer_email else {}
     body = {

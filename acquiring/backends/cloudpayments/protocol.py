@@ -36,9 +36,9 @@ class CloudPayments:
     """CloudPayments (developers.cloudpayments.ru).
 
     `public_id` and `api_secret`: of the terminal, from the cabinet. `callback_secrets`: each of them verifies callbacks
-    (the API secret where none is given). `page`: "order" for their hosted page, "widget" for parameters of their widget.
-    `currency`: of notices that name none. `receipt_key`: what a fiscal receipt is called in their JSON. `timeout`:
-    seconds to wait for an answer. Raises ValueError when a credential is missing.
+    (the API secret where none is given). `page`: "order" for their hosted page, "widget" for parameters of their
+    widget. `currency`: of notices that name none. `receipt_key`: what a fiscal receipt is called in their JSON.
+    `timeout`: seconds to wait for an answer. Raises ValueError when a credential is missing.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(
@@ -171,9 +171,9 @@ class CloudPayments:
             return lookups.again(lambda: lookups.by_reference(self._door, truth.reference))
         waits = truth.absent or (truth.status is Status.PENDING and truth.decline is not None)
         if clue.page_url and waits:
-            return Outcome(
-                Status.CANCELLED if closed else Status.UNKNOWN, our_id=our_id, message="The page was closed."
-            )
+            if not closed:
+                return Outcome.unknown("the page is not closed, and nobody has paid there")
+            return Outcome(Status.CANCELLED, our_id=our_id, message="The page was closed.")
         return truth
 
     def _refunded(self, model: Any, order: RefundOrder) -> Outcome:
