@@ -7,42 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from acquiring.bank import signing
+from acquiring.bank.cloudpayments.tongue import CloudPayments
+from acquiring.bank.letters import Letter, Tongue
 from acquiring.bank.records import Payment, Refund, stamp
+
+__all__ = ["TONGUES", "Letter", "Own", "Tongue"]
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
     from acquiring.bank.journal import Journal
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One callback as it will be sent. `about` is the id of what it tells of; `path` comes after the shop's address."""
-
-    id: str
-    type: str
-    about: str
-    body: str = field(repr=False)
-    path: str = ""
-
-
-class Tongue(Protocol):
-    """One protocol's way to write to merchants."""
-
-    def letters(self, journal: Journal, kind: str, payment: Payment, refund: Refund | None) -> list[Letter]:
-        """What is written of this news (`payment.succeeded`, `refund.succeeded`, `chargeback.created`, ...)."""
-        ...
-
-    def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
-        """The headers of a delivery, its signature among them (a wrong one where it is forged)."""
-        ...
-
-    def received(self, status: int, answer: bytes) -> bool:
-        """Whether the merchant's answer ends the tries."""
-        ...
 
 
 class Own:
@@ -65,4 +41,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "cloudpayments": CloudPayments()}
