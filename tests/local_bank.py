@@ -44,6 +44,10 @@ class Visitor:
         """Ends every fault."""
         self._control("DELETE", "faults")
 
+    def forget_keys(self) -> None:
+        """Every idempotency key is forgotten, as after a long time."""
+        self._control("POST", "keys/forget")
+
     def reset(self) -> None:
         """Empties the books and ends every fault."""
         self._control("POST", "reset")

@@ -17,6 +17,7 @@ class Delivery:
 
     headers: dict[str, str]
     body: bytes
+    path: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -24,9 +25,13 @@ class Delivery:
 
 
 class Shop:
-    """Listens on a free port. `answers` are the next statuses; after them every callback is taken with 200."""
+    """Listens on a free port. `answers` are the next statuses; after them every callback is taken with 200.
 
-    def __init__(self) -> None:
+    `says` is the body of each answer.
+    """
+
+    def __init__(self, says: bytes = b"") -> None:
+        self.says = says
         self.deliveries: list[Delivery] = []
         self.answers: list[int] = []
         shop = self
@@ -35,9 +40,10 @@ class Shop:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                shop.deliveries.append(Delivery(headers, body))
+                shop.deliveries.append(Delivery(headers, body, self.path))
                 self.send_response(shop.answers.pop(0) if shop.answers else 200)
                 self.end_headers()
+                self.wfile.write(shop.says)
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -49,6 +49,12 @@ class Far:
         done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
         return [(line["kind"], line["order_id"], line["amount"]) for line in done]
 
+    def forget(self) -> None:
+        self.bank.forget_keys()
+
+    def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        return headers | {"x-bank-signature": sign(self.bank.callback_secret, body)}
+
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         delivery = self.shop.wait_for(number + 1)[number]
         return "sandbox", delivery.headers, delivery.body

@@ -63,7 +63,10 @@ def payment(door: Door, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Ou
         found = by_reference(door, reference)
         if not found.absent or not our_id:
             return found
-    return looked_up(_last(door, our_id), lambda model: _of_the_page(door, model, our_id, clue))
+    found = looked_up(_last(door, our_id), lambda model: _of_the_page(door, model, clue))
+    if found.absent and clue.page_url:
+        return Outcome(Status.PENDING, our_id=our_id, amount=clue.amount, redirect_url=clue.page_url)
+    return found
 
 
 def by_reference(door: Door, reference: str, page_url: str = "") -> Outcome:
@@ -128,7 +131,7 @@ def _disputed(door: Door, since: datetime, until: datetime) -> Iterator[Statemen
         yield StatementLine(Subject.PAYMENT, replace(said, charged_back=total))
 
 
-def _of_the_page(door: Door, model: Model, our_id: str, clue: Clue) -> Outcome:
+def _of_the_page(door: Door, model: Model, clue: Clue) -> Outcome:
     if mapping.is_refund(model):  # the last thing that happened to this order
         return again(lambda: by_reference(door, mapping.number(model, "OriginalTransactionId")))
     return mapping.payment_outcome(model, page_url=clue.page_url)

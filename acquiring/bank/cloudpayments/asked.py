@@ -138,10 +138,9 @@ def from_widget(params: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Unacceptable("params is not valid")
     user = data.pop("userInfo", None) or {}
-    named: dict[str, Any] = {_WIDGET.get(name, name): value for name, value in data.items()}
-    more: dict[str, Any] = (
-        {"AccountId": user.get("accountId"), "Email": user.get("email")} if isinstance(user, dict) else {}
-    )
+    named: dict[str, Any] = {_WIDGET.get(str(name), str(name)): value for name, value in data.items()}
+    known = user if isinstance(user, dict) else {}
+    more = {"AccountId": known.get("accountId"), "Email": known.get("email")}
     return named | more | {"RequireConfirmation": data.get("paymentSchema") == "Dual"}
 
 

@@ -36,11 +36,8 @@ class CloudPayments:
                 written = [("refund", _refund(journal, payment, refund))]
         elif name := _name(kind, payment, known=bool(journal.books.number(payment.id))):
             written = [(name, _payment(journal, payment, name))]
-        if (
-            written
-            and "cloudpayments" in (model.json_data(about) or {})
-            and written[0][0] in ("pay", "confirm", "refund")
-        ):
+        done = bool(written) and about.status == "succeeded"
+        if done and "cloudpayments" in (model.json_data(about) or {}):
             written.append(("receipt", _receipt(journal, payment, refund)))
         new = journal.new_id
         return [Letter(new("ntc"), name, about.id, form(fields), path=name) for name, fields in written]
