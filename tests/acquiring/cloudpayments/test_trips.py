@@ -1,195 +1,22 @@
-"""CloudPayments against the local bank, which speaks its protocol: the shared contract, and what is its own."""
+"""What is CloudPayments' own: tries on a page, the widget, receipts, chargebacks, keys."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 import pytest
+from moneyed import Money
 
 from acquiring.backends.cloudpayments import CloudPayments, orders
-from acquiring.bank.cloudpayments.tongue import sign
-from acquiring.types import Outcome
-from tests.acquiring.contract import AcquirerContract
-from tests.acquiring.shop import Delivery, Shop
+from acquiring.http import Client
+from acquiring.types import Decline, Receipt, ReceiptItem, ReceiptStatus, Status, Subject
+from tests.acquiring.cloudpayments.conftest import cloudpayments
+from tests.acquiring.far import PRICE, charge, refund
 from tests.acquiring.test_http import answering, server
-from tests.local_bank import LocalBank, eventually
-
-DECLINING = {
-    "retry_later": "4000000000009995",
-    "another_card": "4000000000000002",
-    "customer_action": "4000008400001629",
-    "stop": "4000000000009979",
-    "our_fault": "4000000000000101",
-}
-
-
-@pytest.fixture(scope="module")
-def cabinet() -> Iterator[Shop]:
-    """Our shop, whose address stands in the acquirer's cabinet."""
-    shop = Shop(b'{"code": 0}')
-    yield shop
-    shop.close()
-
-
-@pytest.fixture(scope="module")
-def calling_bank(tmp_path_factory: pytest.TempPathFactory, cabinet: Shop) -> Iterator[LocalBank]:
-    with LocalBank(tmp_path_factory.mktemp("bank"), cabinet.url) as bank:
-        yield bank
-
-
-@pytest.fixture
-def bank(calling_bank: LocalBank) -> Iterator[LocalBank]:
-    calling_bank.reset()
-    yield calling_bank
-    calling_bank.clear_faults()
-
-
-@pytest.fixture
-def shop(bank: LocalBank, cabinet: Shop) -> Shop:
-    cabinet.says, cabinet.answers = b'{"code": 0}', []
-    cabinet.deliveries = []  # a late one of an earlier test goes to the old list
-    return cabinet
-
-
-def cloudpayments(bank: LocalBank, timeout: float = 10.0, **options: object) -> CloudPayments:
-    secrets = [bank.callback_secret]
-    url = f"{bank.api_url}/cloudpayments"
-    return CloudPayments(bank.merchant, bank.secret, secrets, url=url, timeout=timeout, **options)
-
-
-@pytest.fixture
-def acquirer(bank: LocalBank, shop: Shop) -> CloudPayments:
-    return cloudpayments(bank)
-
-
-@pytest.fixture
-def impatient(bank: LocalBank, shop: Shop) -> CloudPayments:
-    return cloudpayments(bank, timeout=0.3)
-
-
-class Far:
-    """The local bank as the contract moves it."""
-
-    def __init__(self, bank: LocalBank, shop: Shop) -> None:
-        self.bank, self.shop = bank, shop
-        self.secrets = (bank.secret, bank.callback_secret)
-
-    def pay(self, outcome: Outcome, decline: str = "") -> None:
-        self.bank.pay(outcome.redirect_url, DECLINING[decline] if decline else "4242424242424242")
-
-    def trouble(self, name: str, count: int = 1) -> None:
-        if name == "calm":
-            self.bank.clear_faults()
-        else:
-            self.bank.fault(name, count)
-
-    def forget(self) -> None:
-        self.bank.forget_keys()
-
-    def moved(self) -> list[tuple[str, str, int]]:
-        done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
-        return [(line["kind"], line["order_id"], line["amount"]) for line in done]
-
-    def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        return headers | {"content-hmac": sign(self.bank.callback_secret, body)}
-
-    def told(self) -> list[Delivery]:
-        """The deliveries that are no questions."""
-        return [each for each in self.shop.deliveries if kind_of(each) != "check"]
-
-    def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
-        eventually(lambda: len(self.told()) > number)
-        delivery = self.told()[number]
-        return kind_of(delivery), delivery.headers, delivery.body
-
-
-def kind_of(delivery: Delivery) -> str:
-    return urlsplit(delivery.path).path.rpartition("/")[2]
-
-
-@pytest.fixture
-def far(bank: LocalBank, shop: Shop) -> Far:
-    return Far(bank, shop)
-
-
-class TestCloudPayments(AcquirerContract):
-    """Every promise of the contract."""
-
-    reference_at_checkout = False
-    declined_page_is_final = False
-    stops_unseen_orders = False
-    tells_refunded = False
-    shows_closed_pages = False
-
-
-# --- The question before a payment -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("code", [10, 11, 12, 13, 20, 99])
-def test_a_shop_that_says_no_is_not_paid_and_the_page_stays(acquirer, far, shop, code):
-    opened = acquirer.checkout(charge())
-    shop.says = f'{{"code": {code}}}'.encode()
-    far.pay(opened)
-    found = acquirer.fetch(Subject.PAYMENT, opened.our_id)
-    assert (found.status, found.decline, far.moved()) == (Status.PENDING, Decline.OUR_FAULT, [])
-    shop.says = b'{"code": 0}'
-    far.pay(opened)
-    assert acquirer.fetch(Subject.PAYMENT, opened.our_id).status is Status.SUCCEEDED
-
-
-@pytest.mark.parametrize(("says", "answers"), [(b"<p>ok</p>", []), (b'{"code": 0}', [500])])
-def test_a_shop_that_gives_no_good_answer_is_not_paid(acquirer, far, shop, says, answers):
-    opened = acquirer.checkout(charge())
-    shop.says, shop.answers = says, answers
-    far.pay(opened)
-    assert far.moved() == []
-
-
-def test_the_shop_is_asked_before_a_saved_card_is_charged(acquirer, far, shop, bank):
-    token = TestCloudPayments().token(acquirer, far)
-    shop.says = b'{"code": 13}'
-    outcome = acquirer.charge(charge(token=token))
-    assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "3008")
-    assert len(far.moved()) == 1
-
-
-def test_the_question_is_read_and_nothing_has_happened_yet(acquirer, far, shop):
-    opened = acquirer.checkout(charge())
-    far.pay(opened)
-    asked = shop.wait_for(1)[0]
-    assert kind_of(asked) == "check"
-    notice = acquirer.parse("check", asked.headers, asked.body)
-    assert (notice.asks, notice.outcome.our_id, notice.outcome.amount) == (True, opened.our_id, PRICE)
-    assert (notice.outcome.status, notice.outcome.reference) == (Status.PENDING, "")
-
-
-def test_a_question_at_the_address_of_paid_notices_only_rings(acquirer, far, shop):
-    far.pay(acquirer.checkout(charge()))
-    asked = shop.wait_for(1)[0]
-    for kind in ("pay", "confirm"):
-        assert not acquirer.parse(kind, asked.headers, asked.body).trusted
-
-
-@pytest.mark.parametrize(
-    ("verdict", "code"),
-    [
-        (Verdict.ACCEPTED, 0), (Verdict.UNKNOWN_ORDER, 10), (Verdict.WRONG_AMOUNT, 12), (Verdict.NOT_PAYABLE, 13),
-        (Verdict.EXPIRED, 20), (Verdict.NOT_TAKEN, 13),
-    ],
-)  # fmt: skip
-def test_each_verdict_has_its_code(acquirer, far, shop, verdict, code):
-    far.pay(acquirer.checkout(charge()))
-    asked = shop.wait_for(1)[0]
-    answer = acquirer.reply(acquirer.parse("check", asked.headers, asked.body), verdict)
-    assert (answer.status, answer.body) == (200, b'{"code": %d}' % code)
-
-
-# --- Declines, the widget, receipts ----------------------------------------------------------------------------------
+from tests.local_bank import eventually
 
 
 def test_a_declined_token_is_final_and_says_when_to_try_again(acquirer, far, shop):
