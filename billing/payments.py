@@ -22,6 +22,12 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=2)
 HURRY_EVERY = timedelta(seconds=3)
 WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
+NEVER_ARRIVED = Outcome(
+    Status.FAILED,
+    decline=Decline.NOT_SENT,
+    code="never_arrived",
+    message="The bank has never received this payment.",
+)
 
 
 def start(
@@ -226,8 +232,10 @@ def _create(
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
     backend = calls.acquirer(payment.acquirer)
-    outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+    outcome = _of_the_payment(backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment)))
+    if outcome.absent and payment.is_live and _cannot_arrive(payment, backend.capabilities.idempotency_window, at):
+        outcome = NEVER_ARRIVED  # this acquirer cannot stop what it has not seen, but by now nothing is on its way
+    return settlement.apply(payment.pk, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def _of_the_payment(outcome: Outcome) -> Outcome:
@@ -255,17 +263,16 @@ def _charge(payment: Payment) -> Charge:
 def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
     """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
-    if at < payment.created_at + window - WINDOW_MARGIN:
+    if not _cannot_arrive(payment, window, at):
         if expired and payment.method is None:
             return cancel(payment.pk, at=at)  # nobody waits for this page any more
         return submit(payment.pk, at=at)
-    gone = Outcome(
-        Status.FAILED,
-        decline=Decline.NOT_SENT,
-        code="never_arrived",
-        message="The bank has never received this payment.",
-    )
-    return settlement.apply(payment.pk, gone, actor=f"acquirer:{payment.acquirer}", at=at)
+    return settlement.apply(payment.pk, NEVER_ARRIVED, actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _cannot_arrive(payment: Payment, window: timedelta, at: datetime) -> bool:
+    """Whether the last try of a payment was so long ago that what the acquirer does not know now it will never know."""
+    return not payment.acquirer_payment_id and at >= payment.created_at + window - WINDOW_MARGIN
 
 
 def _get(payment_id: uuid.UUID) -> Payment:
