@@ -94,7 +94,8 @@ def test_the_whole_trip(trip: Trip) -> None:
 
     trip.bank.fault("decline:insufficient_funds", rate=1.0)
     to_the_end(trip)
-    assert trip.subscription.status == "past_due"
+    trip.wait(minutes=10)
+    assert (trip.subscription.status, len(trip.charges())) == ("past_due", 3)
     trip.bank.clear_faults()
     trip.wait(days=3)
     assert (trip.subscription.status, len(trip.charges())) == ("active", 4)
@@ -165,6 +166,7 @@ def test_a_checkout_lost_and_then_voided_comes_to_an_end(trip: Trip) -> None:
     trip.at += timedelta(hours=2)
     checkouts.close(trip.payment.invoice_id, actor="staff", at=trip.at, reason="a test")
     assert (trip.payment.status, trip.payment.decline_code) == ("failed", "never_arrived")
+    trip.wait(minutes=1)
     trip.agree()
 
 
