@@ -37,6 +37,8 @@ def payment_outcome(model: Any, *, final: bool = False, page_url: str = "") -> O
     A declined try on a page is no end of the payment, for the customer may try another card there; of a saved card
     it is (`final`, or the transaction's own JsonData says so).
     """
+    if is_refund(model):
+        raise Malformed("OriginalTransactionId")  # money that went back is no capture of its order
     status = one_of(STATUSES, model, "Status")
     why = decline(model) if status is Status.FAILED else {}
     if status is Status.FAILED and not final and kind(model) != TOKEN:

@@ -104,6 +104,7 @@ def _receipt(data: Any, currency: str) -> Notice:
     returned = "return" in text_or_none(data, "Type").lower()
     told = Outcome(
         Status.UNKNOWN,
+        reference=mapping.word(data, "TransactionId") if returned else "",
         our_id="" if returned else mapping.word(data, "InvoiceId"),
         receipt=ReceiptStatus.REGISTERED,
         raw=mapping.kept(data),

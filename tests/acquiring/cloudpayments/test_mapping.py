@@ -105,6 +105,8 @@ def test_a_refund_carries_our_id_and_its_payment():
     assert mapping.is_refund(REFUND)
     assert not mapping.is_refund(MODEL)
     assert mapping.refund_outcome(REFUND | {"JsonData": None}).our_id == ""
+    with pytest.raises(Malformed):
+        mapping.payment_outcome(REFUND)
     assert mapping.refund_outcome(REFUND | {"Status": "AwaitingAuthentication"}).status is Status.PENDING
 
 
