@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, invoices, outgoing, settlement, sweeps, wake
+from billing import calls, events, health, invoices, outcomes, outgoing, receipts, routes, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -21,13 +22,19 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 HURRY_EVERY = timedelta(seconds=3)
+LEFT_OPEN = Outcome(Status.CANCELLED, message="The bank's page closes by itself; nobody waits for it any more.")
+NOTHING_THERE = Outcome(Status.CANCELLED, message="The bank has never received this payment.")
 WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
-NEVER_ARRIVED = Outcome(
-    Status.FAILED,
-    decline=Decline.NOT_SENT,
-    code="never_arrived",
-    message="The bank has never received this payment.",
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How an invoice is to be paid, whichever acquirer it will be."""
+
+    invoice_id: uuid.UUID
+    return_url: str
+    save_card: bool
+    method_id: uuid.UUID | None
 
 
 def start(
@@ -39,14 +46,33 @@ def start(
     return_url: str = "",
     save_card: bool = False,
     method_id: uuid.UUID | None = None,
+    goods: str = "",
 ) -> Payment:
     """Begins to collect an open invoice: on the acquirer's page, or by the saved card `method_id`.
 
-    A second call finds the first payment while that one is live. `return_url` may hold "{payment}". Raises NotFound;
-    Conflict `invoice_paid`, `invoice_closed`, `nothing_to_pay`; Invalid `unknown_acquirer`, `currency_not_supported`.
+    Without `acquirer` the routes choose one by `goods`, the code of what is bought; where that one certainly never saw
+    the order, the next of them is asked. A second call finds the first payment while that one is live. `return_url`
+    may hold "{payment}". Raises NotFound; Conflict `invoice_paid`, `invoice_closed`, `nothing_to_pay`, `no_acquirer`;
+    Invalid `unknown_acquirer`, `currency_not_supported`.
     """
+    names = [""]  # the card's own
+    if method_id is None:
+        invoice = invoices.get(invoice_id)
+        live = invoice.payments.filter(status__in=Payment.LIVE).first()
+        asked = live.acquirer if live else acquirer
+        names = [asked] if live else routes.order(invoice.currency, invoice.user_id, goods=goods, asked=asked, at=at)
+    wanted = Wanted(invoice_id, return_url, save_card, method_id)
+    for name in names[:-1]:
+        payment = _attempt(wanted, name, actor=actor, at=at)
+        if payment.decline != Decline.NOT_SENT:
+            return payment
+    return _attempt(wanted, names[-1], actor=actor, at=at)
+
+
+def _attempt(wanted: Wanted, acquirer: str, *, actor: str, at: datetime) -> Payment:
+    """One payment of an invoice at one acquirer; the live one while there is one."""
     with transaction.atomic(durable=True):
-        invoice = invoices.lock(invoice_id)
+        invoice = invoices.lock(wanted.invoice_id)
         if invoice.status == Invoice.Status.PAID:
             raise Conflict("The invoice is paid already.", "invoice_paid")
         if invoice.status != Invoice.Status.OPEN:
@@ -58,7 +84,7 @@ def start(
             return live
         if invoice.expires_at is not None and invoice.expires_at <= at:
             raise Conflict("The time to pay this invoice is over; begin anew.", "invoice_closed")
-        payment = _create(invoice, acquirer, return_url, save_card, method_id, at)
+        payment = _create(invoice, acquirer, wanted, at)
         events.emit(
             "payment.created",
             payment,
@@ -70,21 +96,6 @@ def start(
     return submit(payment.pk, at=at, first=True)
 
 
-def choose(acquirer: str, currency: str) -> str:
-    """The name of the acquirer for a new payment in `currency`: the one asked for, else the default.
-
-    Raises Invalid `unknown_acquirer`, `currency_not_supported`.
-    """
-    name = acquirer or registry.default()
-    try:
-        capabilities = registry.get(name).capabilities
-    except registry.UnknownAcquirer:
-        raise Invalid("There is no such acquirer.", "unknown_acquirer") from None
-    if currency not in capabilities.currencies:
-        raise Invalid(f"{name} does not take {currency}.", "currency_not_supported")
-    return name
-
-
 def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payment:
     """Sends a live payment to its acquirer (again: its id makes it one) and applies the answer.
 
@@ -93,14 +104,22 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
+    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
     outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    return answered(payment, outcome, at=at, first=first)
+
+
+def answered(payment: Payment, answer: Outcome, *, at: datetime, first: bool = False) -> Payment:
+    """Applies what the acquirer answered when the payment was sent; `first` as in `submit`."""
+    payment_id, outcome = payment.pk, answer
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
-        outcome = _of_the_payment(outcome)  # not the only try
-    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+        outcome = outcomes.of_the_payment(outcome)  # not the only try
+    payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    health.note(payment.acquirer, answer, at=at)
+    return payment
 
 
 def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -113,7 +132,8 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if given_up or (not payment.is_live and payment.next_check_at is not None):
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
+    health.looked_up(payment.acquirer, outcome, at=at)
+    if (outcome.absent or outcome.again) and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
@@ -135,13 +155,24 @@ def check_as(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment:
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at, sure=True)
 
 
-def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+def cancel(payment_id: uuid.UUID, *, at: datetime, patient: bool = False) -> Payment:
     """Asks the acquirer to close the page or release the hold of a live payment, and applies what it then says.
 
-    The payment may turn out paid after all. Raises NotFound.
+    The payment may turn out paid after all. A page that its acquirer cannot close is `patient`ly left to its customer;
+    else it is given up here, followed until its time is over, and what is paid on it goes back. Raises NotFound.
     """
     payment = _get(payment_id)
-    return _close_page(payment, at=at) if payment.is_live else payment
+    if not payment.is_live:
+        return payment
+    outcome = _voided(payment, at)
+    payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    closes = calls.acquirer(payment.acquirer).capabilities.closes_pages
+    if patient or closes or payment.method_id or outcome.status != Status.PENDING:
+        return payment
+    with transaction.atomic():
+        payment = settlement.apply(payment_id, LEFT_OPEN, actor="system", at=at)
+        Payment.objects.filter(pk=payment_id, status=Payment.Status.CANCELLED).update(next_check_at=at + LEASE)
+    return payment
 
 
 def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -155,14 +186,14 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status != Payment.Status.AUTHORIZED:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = calls.acquirer(payment.acquirer)
-    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
-    return settlement.apply(payment_id, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, order(payment))
+    return settlement.apply(payment_id, outcomes.of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        outgoing.payments_to_take_up(at),
+        outgoing.payments_to_take_up(at).exclude(acquirer__in=health.down(at=at)),
         "next_check_at",
         at=at,
         lease=LEASE,
@@ -185,33 +216,14 @@ def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
         wake.now("billing.tasks.poll_payments")
 
 
-def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> PaymentMethod:
-    """Removes a customer's saved card; it is never charged again. Raises NotFound."""
-    with transaction.atomic():
-        method = PaymentMethod.objects.select_for_update().filter(pk=method_id, user_id=user_id).first()
-        if method is None:
-            raise NotFound("There is no such card.", "card_not_found")
-        if method.removed_at is None:
-            method.removed_at = at
-            method.save(update_fields=["removed_at"])
-    return method
-
-
-def _create(
-    invoice: Invoice,
-    acquirer: str,
-    return_url: str,
-    save_card: bool,
-    method_id: uuid.UUID | None,
-    at: datetime,
-) -> Payment:
+def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Payment:
     method = None
-    if method_id:
-        method = PaymentMethod.objects.filter(pk=method_id, user_id=invoice.user_id, removed_at=None).first()
+    if wanted.method_id:
+        method = PaymentMethod.objects.filter(pk=wanted.method_id, user_id=invoice.user_id, removed_at=None).first()
         if method is None:
             raise NotFound("There is no such card.", "card_not_found")
         acquirer = method.acquirer
-    acquirer = choose(acquirer, invoice.currency)
+        routes.check(acquirer, invoice.currency)
     payment = Payment(
         invoice=invoice,
         user_id=invoice.user_id,
@@ -219,11 +231,11 @@ def _create(
         currency=invoice.currency,
         acquirer=acquirer,
         method=method,
-        save_card=save_card and registry.get(acquirer).capabilities.saved_cards,
+        save_card=wanted.save_card and registry.get(acquirer).capabilities.saved_cards,
         next_check_at=at + LEASE,  # the process that goes on to call may die
         created_at=at,
     )
-    payment.return_url = return_url.replace("{payment}", str(payment.pk))
+    payment.return_url = wanted.return_url.replace("{payment}", str(payment.pk))
     if len(payment.return_url) > 500:
         raise Invalid("The address to return to is longer than 500 characters.", "bad_return_url")
     payment.save(force_insert=True)
@@ -231,25 +243,22 @@ def _create(
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
+    return settlement.apply(payment.pk, _voided(payment, at), actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
-    outcome = _of_the_payment(backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment)))
-    if outcome.absent and payment.is_live and _cannot_arrive(payment, backend.capabilities.idempotency_window, at):
-        outcome = NEVER_ARRIVED  # this acquirer cannot stop what it has not seen, but by now nothing is on its way
-    return settlement.apply(payment.pk, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
+    known = payment.acquirer_payment_id or payment.redirect_url or at < payment.created_at + LEASE  # or on its way
+    return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 
-def _of_the_payment(outcome: Outcome) -> Outcome:
-    """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
-    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
-        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
-    return outcome
-
-
-def _charge(payment: Payment) -> Charge:
+def order(payment: Payment, what: str = "") -> Charge:
+    """What the acquirer is asked for; `what` the invoice is for, where that is known."""
     return Charge(
         our_id=str(payment.pk),
         amount=payment.money,
-        description=f"{settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
+        description=f"{what or settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
         customer_id=str(payment.user_id),
         customer_email=payment.user.email,
         return_url=payment.return_url,
@@ -257,22 +266,24 @@ def _charge(payment: Payment) -> Charge:
         save_card=payment.save_card,
         capture=not registry.two_stage(payment.acquirer),
         expires_at=payment.invoice.expires_at,
+        receipt=receipts.of(payment),
     )
 
 
 def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
-    """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
+    """The acquirer has never seen a payment of ours (or all of it): send it while its key is known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
-    if not _cannot_arrive(payment, window, at):
+    if at < payment.created_at + window - WINDOW_MARGIN:
         if expired and payment.method is None:
             return cancel(payment.pk, at=at)  # nobody waits for this page any more
         return submit(payment.pk, at=at)
-    return settlement.apply(payment.pk, NEVER_ARRIVED, actor=f"acquirer:{payment.acquirer}", at=at)
-
-
-def _cannot_arrive(payment: Payment, window: timedelta, at: datetime) -> bool:
-    """Whether the last try of a payment was so long ago that what the acquirer does not know now it will never know."""
-    return not payment.acquirer_payment_id and at >= payment.created_at + window - WINDOW_MARGIN
+    gone = Outcome(
+        Status.FAILED,
+        decline=Decline.NOT_SENT,
+        code="never_arrived",
+        message="The bank has never received this payment.",
+    )
+    return settlement.apply(payment.pk, gone, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def _get(payment_id: uuid.UUID) -> Payment:

@@ -10,7 +10,7 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
+from billing import calls, events, health, holds, invoices, ledger, money, outcomes, outgoing, receipts, sweeps, wake
 from billing.errors import Conflict, Invalid
 from billing.models import Payment, Refund
 
@@ -124,19 +124,20 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         payment_reference=refund.payment.acquirer_payment_id,
         amount=refund.money,
         reason=refund.reason,
+        receipt=receipts.of(refund),
     )
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
 
 def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
-    """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it."""
+    """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it, or says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
-    if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
+    if (outcome.absent or outcome.again) and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
@@ -152,6 +153,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         refund = Refund.objects.select_for_update().get(pk=refund_id)
         refund.payment = payment
         if refund.status == Refund.Status.SUCCEEDED:
+            receipts.note(refund, outcome.receipt, actor=actor, at=at)
             return refund
         odd = _odd(refund, outcome)
         if odd:
@@ -166,7 +168,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         elif outcome.status == Status.UNKNOWN and refund.status != Refund.Status.UNKNOWN:
             events.change(refund, refund.doubt, actor=actor, at=at, save=NOTED, reason=outcome.message)
         elif outcome.status == Status.PENDING and refund.status != Refund.Status.PENDING:
-            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED)
+            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED, data=told(refund))
         else:
             _save(refund)
     return refund
@@ -175,7 +177,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        outgoing.refunds_to_take_up(at),
+        outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at)),
         "next_check_at",
         at=at,
         lease=LEASE,
@@ -260,6 +262,7 @@ def _succeed(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> N
         description=f"Refund of invoice {payment.invoice.number}",
         at=outcome.occurred_at or at,
     )
+    receipts.begin(refund, outcome, at=at)
 
 
 def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:

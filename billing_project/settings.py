@@ -5,24 +5,14 @@ With DEBUG on (what script/server and script/test set) every value has a default
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from billing_project import acquirers, clock
+from billing_project.environment import DEBUG, env, required
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-
-DEBUG = env.bool("DEBUG", default=False)
-
-
-def required(name: str, laptop: str) -> str:
-    """The variable `name`; its `laptop` value only where DEBUG is on. Raises ImproperlyConfigured otherwise."""
-    value: str = env.str(name, default=laptop if DEBUG else "")
-    if not value:
-        raise ImproperlyConfigured(f"{name} must be set in the environment (or DEBUG=1 for a laptop)")
-    return value
-
+clock.install(env.str("CLOCK_FILE", default=""), debug=DEBUG)
 
 # --- Web ---
 SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
@@ -89,14 +79,10 @@ TEMPLATES = [
 
 # --- People ---
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "account"
-LOGOUT_REDIRECT_URL = "plans"
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "account", "plans"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 # Who of the staff may do what: Django groups, set to this table by every migrate (accounts.roles). To look at all
@@ -123,6 +109,7 @@ STAFF_ROLES = {
         "billing.retry_parked",
         "billing.resolve_case",
         "billing.release_halt",
+        "billing.switch_acquirer",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.give_subscription",
@@ -182,10 +169,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
 
 # --- Time and language ---
-USE_TZ = True
+USE_TZ = USE_I18N = True
 TIME_ZONE = "Europe/Moscow"
 LANGUAGE_CODE = "en"
-USE_I18N = True
 
 # --- Files ---
 STATIC_URL = "static/"
@@ -224,7 +210,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "billing.api.problems.handle",
     "NUM_PROXIES": env.int("PROXIES", default=0),  # how many of ours stand before it: the rest of X-Forwarded-For lies
-    "DEFAULT_THROTTLE_RATES": {"auth": env.str("AUTH_RATE", default="30/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "auth": env.str("AUTH_RATE", default="30/min"),
+        "promo_user": env.str("PROMO_RATE", default="10/hour"),  # promo codes that there are not, typed by one person
+        "promo_address": env.str("PROMO_ADDRESS_RATE", default="100/hour"),  # and from one address
+    },
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
@@ -244,23 +234,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# --- Acquirers: the only list of them in the project ----------------------------------------------------------------
-# A name, the class, and the class's own arguments. The first is the default for a new checkout.
-ACQUIRERS: dict[str, dict[str, Any]] = {
-    "sandbox": {
-        "backend": "acquiring.backends.sandbox.Sandbox",
-        "options": {
-            "url": required("BANK_API_URL", "http://127.0.0.1:8010"),
-            "merchant": required("BANK_MERCHANT", "boxoffice"),
-            "secret": required("BANK_SECRET", "laptop-bank-secret"),
-            # Several while a secret is being changed: the first signs, all verify.
-            "callback_secrets": env.list("BANK_CALLBACK_SECRETS", default=["laptop-callback-secret"] if DEBUG else []),
-            "callback_url": f"{PUBLIC_URL}/api/v1/callbacks/sandbox",
-            "timeout": env.float("BANK_TIMEOUT", default=10.0),  # seconds for an answer
-        },
-    },
-}
-ALLOW_SANDBOX = env.bool("ALLOW_SANDBOX", default=False)  # a public demonstration with play money
+# --- Acquirers: their list, their routes and when one is down are in billing_project/acquirers.py --------------------
+ACQUIRERS = acquirers.read(f"{PUBLIC_URL}/api/v1/callbacks")
+ACQUIRER_ROUTES, ACQUIRER_HEALTH = acquirers.ROUTES, acquirers.HEALTH
+CUSTOMER_CHOOSES_ACQUIRER, ALLOW_SANDBOX = acquirers.CUSTOMER_CHOOSES, acquirers.ALLOW_SANDBOX
 # Card tokens are encrypted with the first key and read with any of them: put a new key first to rotate.
 TOKEN_KEYS = env.list("TOKEN_KEYS", default=["bGFwdG9wLW9ubHktdG9rZW4ta2V5LTMyLWJ5dGVzISE="] if DEBUG else [])
 if not TOKEN_KEYS:
@@ -269,6 +246,7 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing", choices=["standing", "best_of"])  # see quotes.py
+RECEIPT_PENDING_LIMIT = timedelta(hours=env.int("RECEIPT_PENDING_LIMIT_HOURS", default=24))  # then a human looks
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}  # whole units put into a wallet at once
 METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often
@@ -285,7 +263,7 @@ DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3
 CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
 PRICE_NOTICE = timedelta(days=env.int("PRICE_NOTICE_DAYS", default=30))  # nobody's price changes sooner than this
-CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; none holds a database connection meanwhile
 
 # --- Logs ---
 LOGGING = {

@@ -7,7 +7,7 @@ from notifications import mailings
 
 
 def write_mails(told: Sequence[events.Event]) -> Collection[int]:
-    mailings.write_many(told)
+    mailings.write_many([event for event in told if _concerns_the_customer(event)])
     return [event.pk for event in told]
 
 
@@ -24,10 +24,23 @@ def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
     "subscription.suspended",
     "subscription.price_announced",
     "subscription.price_kept",
+    "subscription.changed",
+    "subscription.change_offered",
+    "subscription.change_planned",
+    "subscription.change_withdrawn",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.given",
+    "subscription.extended",
+    "subscription.trial_begun",
+    "subscription.renewal_on",
+    "subscription.renewal_off",
+    "subscription.cancelled",
     many=write_mails,
 )
 def write_mail(event: events.Event) -> None:
-    mailings.write(event)
+    if _concerns_the_customer(event):
+        mailings.write(event)
 
 
 @events.on(
@@ -37,6 +50,7 @@ def write_mail(event: events.Event) -> None:
     "subscription.past_due",
     "subscription.expired",
     "subscription.ended",
+    "refund.pending",
     many=write_of_the_terms,
 )
 def write_of_the_term(event: events.Event) -> None:
@@ -44,6 +58,15 @@ def write_of_the_term(event: events.Event) -> None:
         mailings.write(event)
 
 
+def _concerns_the_customer(event: events.Event) -> bool:
+    """A page that could not be opened is told on the spot, or another acquirer has opened one."""
+    return event.kind != "payment.failed" or event.data.get("decline") != "not_sent"
+
+
 def _is_news(event: events.Event) -> bool:
-    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer."""
+    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer; nor is it that a
+    refund, which they know is on its way, was out of sight for a while.
+    """
+    if event.kind == "refund.pending" and event.from_state != "created":
+        return False
     return not event.data.get("replaced") and not event.data.get("at_once")

@@ -44,13 +44,17 @@ class Visitor:
         """Ends every fault."""
         self._control("DELETE", "faults")
 
-    def forget_keys(self) -> None:
-        """Every idempotency key is forgotten, as after a long time."""
-        self._control("POST", "keys/forget")
-
     def reset(self) -> None:
         """Empties the books and ends every fault."""
         self._control("POST", "reset")
+
+    def forget_keys(self) -> None:
+        """The time of every idempotency key is over."""
+        self._control("POST", "forget")
+
+    def expire(self, payment_id: str) -> None:
+        """The time of a page is over now."""
+        self._control("POST", f"payments/{payment_id}/expire")
 
     def refund_in_cabinet(self, payment_id: str, amount: int) -> dict[str, Any]:
         """A refund behind the shop's back, `amount` in minor units. Returns the refund object."""

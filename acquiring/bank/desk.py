@@ -14,6 +14,9 @@ CODE = "1234"
 CODE_TRIES = 3
 # Protocols in which a page outlives a declined card, and an order id may be used again.
 LOOSE = frozenset({"cloudpayments"})
+STAYS_OPEN = frozenset(
+    {"cloudpayments", "yookassa"}
+)  # protocols in which a page that the customer leaves can still be paid
 
 
 class Desk:
@@ -24,22 +27,26 @@ class Desk:
 
     # --- What merchants ask -------------------------------------------------------------------------------------
 
-    def open(self, order: Order) -> tuple[Payment, bool]:
-        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict)."""
+    def open(self, order: Order, *, anew: bool = False) -> tuple[Payment, bool]:
+        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict).
+
+        `anew`: the protocol does not know orders by the merchant's id, so each is a new one.
+        """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "page")
             self._books.add(payment)
             return payment, True
 
-    def charge(self, order: Order, token: str, refused: str = "") -> tuple[Payment, bool]:
-        """A payment by saved card, final at once, and whether it is new. Raises Refusal (409 voided or conflict).
+    def charge(self, order: Order, token: str, *, anew: bool = False, refused: str = "") -> tuple[Payment, bool]:
+        """A payment by saved card, final at once, and whether it is new (`anew` as in `open`).
 
         `refused` is the decline of a charge that the merchant would not have when asked.
+        Raises Refusal (409 voided or conflict).
         """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "token")
             self._books.add(payment)
@@ -50,6 +57,18 @@ class Desk:
             if refused:
                 return self._close(replace(payment, card=saved.card), "declined", refused), True
             return self._try(replace(payment, card=saved.card), card, card.behaviour.later), True
+
+    def charge_opened(self, payment_id: str, token: str) -> Payment:
+        """Charges a saved card for a payment that is open already; one that is not stays. Raises Refusal (404)."""
+        with self._books.transaction():
+            payment = self.get(payment_id)
+            if payment.status != "created":
+                return payment
+            saved = self._books.first(Token, "token = ?", token)
+            if saved is None:
+                return self._close(payment, "declined", "unknown_token")
+            card = plastic_from(saved.card)
+            return self._try(replace(payment, card=saved.card, origin="token"), card, card.behaviour.later)
 
     def capture(self, payment_id: str, amount: int) -> Payment:
         """Takes a held sum, in full or less; the rest is released. Raises Refusal (404, 409, 422)."""
@@ -144,8 +163,8 @@ class Desk:
         """The customer goes back without paying: voided, unless the page waits on. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
-            waits = payment.status in OPEN and payment.tongue not in LOOSE
-            return self._close(payment, "voided") if waits else payment
+            closes = payment.status in OPEN and payment.tongue not in STAYS_OPEN
+            return self._close(payment, "voided") if closes else payment
 
     def expire_due(self) -> None:
         """Closes the pages whose time is over."""
@@ -235,6 +254,8 @@ class Desk:
         if payment.status in OPEN and payment.expires_at and payment.expires_at <= self._now():
             payment = replace(payment, status="expired", updated_at=self._now(), finished_at=self._now())
             self._books.save(payment)
+            if payment.tongue:  # our own protocol tells nothing of it
+                self._journal.announce("payment.expired", payment)
         return payment
 
     def _now(self) -> str:

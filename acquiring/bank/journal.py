@@ -10,8 +10,9 @@ from typing import Any
 
 from acquiring.bank.books import Books
 from acquiring.bank.faults import Faults
+from acquiring.bank.letters import Letter
 from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
-from acquiring.bank.tongues import TONGUES, Letter
+from acquiring.bank.tongues import TONGUES
 
 PAGE = 100
 HELD_FOR = timedelta(seconds=3)
@@ -75,7 +76,7 @@ class Journal:
         payment = (
             subject if isinstance(subject, Payment) else self.books.select(Payment, "id = ?", subject.payment_id)[0]
         )
-        url = payment.callback_url or self.callback_url
+        url = (payment.callback_url or self.callback_url).replace("{acquirer}", payment.tongue or "sandbox")
         if not url:
             return
         tongue = TONGUES[payment.tongue]

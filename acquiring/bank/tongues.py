@@ -7,18 +7,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acquiring.bank import signing
 from acquiring.bank.cloudpayments.tongue import CloudPayments
-from acquiring.bank.letters import Letter, Tongue
+from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
-
-__all__ = ["TONGUES", "Letter", "Own", "Tongue"]
+from acquiring.bank.tbank.news import TBank
+from acquiring.bank.yookassa.tongue import YooKassa
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
     from acquiring.bank.journal import Journal
+
+
+class Tongue(Protocol):
+    """One protocol's way to write to merchants."""
+
+    def letters(self, journal: Journal, kind: str, payment: Payment, refund: Refund | None) -> list[Letter]:
+        """What is written of this news (`payment.succeeded`, `refund.succeeded`, `chargeback.created`, ...)."""
+        ...
+
+    def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
+        """The headers of a delivery, its signature among them (a wrong one where it is forged)."""
+        ...
+
+    def received(self, status: int, answer: bytes) -> bool:
+        """Whether the merchant's answer ends the tries."""
+        ...
+
+
+@runtime_checkable
+class Sealing(Protocol):
+    """A protocol whose signature stands in the body."""
+
+    def sealed(self, config: Config, body: bytes, forged: bool) -> bytes:
+        """The body of a delivery with its signature (a wrong one where it is forged)."""
+        ...
 
 
 class Own:
@@ -41,4 +66,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "cloudpayments": CloudPayments()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "cloudpayments": CloudPayments(), "tbank": TBank(), "yookassa": YooKassa()}

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from billing import explanations
 from billing.api.fields import Moment, MoneyText, state
+from billing.api.paying import pay_at
 from billing.models import Invoice, InvoiceLine, Payment, Refund
 from billing.money import from_minor
 
@@ -71,6 +72,10 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     invoice = serializers.UUIDField(source="invoice_id")
     card = serializers.CharField(allow_blank=True)
     redirect_url = serializers.SerializerMethodField(help_text="Where to pay, while that is possible.")
+    widget = serializers.SerializerMethodField(
+        help_text="Instead of `redirect_url`, at an acquirer with a card form for our page: its `script`, and what to "
+        "`start` it with. What a browser changes in it is refused by our answer to the acquirer's own question."
+    )
     decline = serializers.SerializerMethodField(help_text="Why it failed.")
     refunds = RefundSerializer(many=True)
     created_at = Moment()
@@ -83,7 +88,11 @@ class PaymentSerializer(serializers.Serializer[Payment]):
         return found and str(found)
 
     def get_redirect_url(self, payment: Payment) -> str | None:
-        return (payment.is_live and payment.redirect_url) or None
+        return pay_at(payment)
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_widget(self, payment: Payment) -> Any:
+        return (payment.is_live and payment.widget) or None
 
     @extend_schema_field(DeclineSerializer(allow_null=True))
     def get_decline(self, payment: Payment) -> Any:

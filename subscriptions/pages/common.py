@@ -10,14 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
+from billing.errors import Refused
 from billing.models import Payment
 from subscriptions.models import Period, Subscription
 
@@ -72,6 +74,13 @@ def bank_page(payment: Payment) -> str:
     return payment.redirect_url if waits and address.scheme in ("http", "https") and address.netloc else ""
 
 
+def widget(payment: Payment) -> dict[str, Any]:
+    """The script of the bank's card form and what to start it with; empty where there is none, or nothing to pay."""
+    waits = payment.status == Payment.Status.PENDING and not payment.parked
+    script = str(payment.widget.get("script", ""))
+    return dict(payment.widget) if waits and script.startswith(("https://", "http://")) else {}
+
+
 def to_bank(payment: Payment) -> HttpResponse:
     """On to the bank's page; to the payment's own page where the bank has none for us."""
     return HttpResponseRedirect(bank_page(payment) or reverse("payment", args=[payment.pk]))
@@ -95,6 +104,27 @@ def zone_of(period: Period | None) -> tzinfo:
 def live_subscription(user: User) -> Subscription | None:
     """The one subscription that is running or waits for its payment."""
     return Subscription.objects.filter(user=user, status__in=Subscription.LIVE).select_related("plan", "price").first()
+
+
+def own_subscription(request: Request) -> Subscription:
+    """The subscription that a posted form was about. Raises Http404 for somebody else's and for no id at all."""
+    try:
+        wanted = uuid.UUID(request.POST.get("subscription", ""))
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Subscription.objects.select_related("price"), user=request.user, pk=wanted)
+
+
+def done(request: Request, deed: Callable[[Subscription], object], *, says: str, page: str = "account") -> HttpResponse:
+    """Does one thing to the subscription that the form was about, and says so, or why not, on `page`."""
+    subscription = own_subscription(request)
+    try:
+        deed(subscription)
+    except Refused as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, says)
+    return redirect(page)
 
 
 def waiting_payment(subscription: Subscription) -> Payment | None:

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_safe
 from moneyed import Money
 
 from accounts.models import User
-from acquiring import registry
 from billing import checkouts, ledger, payments
 from billing.errors import Refused
 from billing.models import Account, Invoice, Payment, Refund
@@ -35,6 +34,7 @@ from subscriptions.pages.common import (
     return_url,
     to_bank,
     waiting_payment,
+    widget,
     zone_of,
 )
 from subscriptions.pages.faces import face, refund_face, shown
@@ -73,7 +73,6 @@ def pay_again(request: Request, payment_id: uuid.UUID) -> HttpResponse:
         return redirect("payment", payment_id=payment_id)
     order = lifecycle.Order(
         plan=period.subscription.plan_id,
-        acquirer=failed.acquirer if failed.acquirer in registry.names() else "",
         return_url=return_url(),
         save_card=failed.save_card,
     )
@@ -147,12 +146,15 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
     return {
         "payment": found,
         "period": period,
+        "first": period is not None and period.number == 1,
+        "what": found.invoice.lines.order_by("position").first(),
         "subscription": subscription,
         "zone": zone_of(period),
         "face": seen,
         "back": back,
         "final": seen.settled and not back_soon,
         "bank_page": bank_page(found),
+        "widget": widget(found),
         "can_retry": _can_retry(found, period, other),
         "from_wallet": _from_wallet(found),
         "other": other,

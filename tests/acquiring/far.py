@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from moneyed import Money
 
-from acquiring.base import Acquirer
-from acquiring.types import Charge, Clue, Outcome, RefundOrder, Subject
+from acquiring.base import NO_CLUE, Acquirer
+from acquiring.types import Card, Charge, Clue, Decline, Outcome, RefundOrder, Status, Subject
 
 PRICE = Money("299.00", "RUB")
 
@@ -32,9 +32,6 @@ class FarSide(Protocol):
 
     def forget(self) -> None:
         """The time in which idempotency keys are known passes."""
-
-    def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        """The headers with which the acquirer itself would send this body."""
 
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         """The callback with this number from 0: its kind (part of the address), headers and body."""
@@ -61,14 +58,42 @@ def of(order: RefundOrder) -> Clue:
     return Clue(since, order.amount, "", order.payment_our_id, order.payment_reference)
 
 
+def clue(order: RefundOrder) -> Clue:
+    """What we know of a refund besides its ids, as billing gives it."""
+    return Clue(amount=order.amount, payment_our_id=order.payment_our_id, payment_reference=order.payment_reference)
+
+
 class Trips:
-    """How a test comes to a paid page and to a saved card, and what not every acquirer can say."""
+    """How a test comes to a paid page and to a saved card; and in what honest acquirers differ from one another."""
 
     reference_at_checkout = True  # an unpaid page has an id of theirs already
     declined_page_is_final = True  # where not, another card may be tried on it
-    stops_unseen_orders = True  # a void of what has not arrived yet keeps it from being paid later
     tells_refunded = True  # a payment says how much of it went back
     shows_closed_pages = True  # a page that was closed unpaid can be looked up
+    tells_time = True  # a lookup says when money moved
+    tells_card = True  # a lookup tells the card; else only a callback does
+    same_page = True  # an order given again is answered with the same page
+    finds_by_our_id = True  # a payment is looked up by our id alone; else somebody must know since when to look
+    keeps_orders = True  # an order is known for ever; else only as long as its key
+    closes_pages = True  # a page that nobody paid can be closed; else it closes by itself
+    remembers_voids = True  # an order that was voided before it came is refused when it comes
+    signs = True  # its callbacks
+    token_is_an_id = False  # a saved card goes by the id of the payment that saved it
+    page_declines = frozenset(Decline) - {Decline.NOT_SENT}  # what its page tells apart
+    names_refunds = True  # a refund can be looked up by its own id; else it is asked about by sending it again
+
+    def hint(self) -> Clue:
+        """What this acquirer must be told to look up a payment of a moment ago, as billing gives it."""
+        return NO_CLUE if self.finds_by_our_id else Clue(since=datetime.now(UTC) - timedelta(minutes=1))
+
+    def troubled_charge(self, impatient: Acquirer, far: FarSide, order: Charge, trouble: str) -> Outcome:
+        """The outcome of a charge whose request to move money meets this trouble."""
+        far.trouble(trouble)
+        return impatient.charge(order)
+
+    def not_begun(self, truth: Outcome) -> bool:
+        """Whether the truth of an order that met trouble is that nothing has moved, so that it can be sent again."""
+        return truth.status is Status.UNKNOWN and truth.absent
 
     @pytest.fixture
     def paid(self, acquirer: Acquirer, far: FarSide) -> Outcome:
@@ -80,8 +105,21 @@ class Trips:
         far.pay(opened, decline)
         return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference, on_page(opened))
 
+    def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
+        """The card that a callback told of this payment."""
+        return self.told(acquirer, far, paid.our_id, Status.SUCCEEDED).card
+
+    def told(self, acquirer: Acquirer, far: FarSide, our_id: str, status: Status) -> Outcome:
+        """What the first callback says of an order in this state."""
+        for number in range(20):
+            said = acquirer.parse(*far.callback(number)).outcome
+            if (said.our_id, said.status) == (our_id, status):
+                return said
+        raise AssertionError("no callback tells of it")
+
     def token(self, acquirer: Acquirer, far: FarSide) -> str:
-        card = self.pay(acquirer, far, save_card=True).card
+        paid = self.pay(acquirer, far, save_card=True)
+        card = paid.card if self.tells_card else self.told_card(acquirer, far, paid)
         assert card is not None
         assert card.token
         return card.token

@@ -25,15 +25,16 @@ class Delivery:
 
 
 class Shop:
-    """Listens on a free port. `answers` are the next statuses; after them every callback is taken with 200.
+    """Listens on a free port. `answers` are the next statuses, `words` the next bodies; after them all is taken.
 
-    `says` is the body of each answer.
+    `says` is the body of every other answer.
     """
 
-    def __init__(self, says: bytes = b"") -> None:
+    def __init__(self, says: bytes = b"OK") -> None:
         self.says = says
         self.deliveries: list[Delivery] = []
         self.answers: list[int] = []
+        self.words: list[bytes] = []
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,7 +44,7 @@ class Shop:
                 shop.deliveries.append(Delivery(headers, body, self.path))
                 self.send_response(shop.answers.pop(0) if shop.answers else 200)
                 self.end_headers()
-                self.wfile.write(shop.says)
+                self.wfile.write(shop.words.pop(0) if shop.words else shop.says)
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -70,7 +70,7 @@ def _token_charge(*, capture: bool) -> Response:
     def act(fields: Fields, refused: str) -> Body:
         fields.text("AccountId", required=True)
         order = replace(asked.order(fields), capture=capture, save_card=False)
-        payment, _ = the_bank().desk.charge(order, fields.text("Token", required=True), refused)
+        payment, _ = the_bank().desk.charge(order, fields.text("Token", required=True), refused=refused)
         return _transaction(payment)
 
     return act_once(lambda fields: act(fields, g.pop("refused", "")), lambda fields: _ask(fields, capture))
