@@ -55,7 +55,12 @@ def on_page(opened: Outcome) -> Clue:
 def of(order: RefundOrder) -> Clue:
     """What a shop knows of a refund besides its ids."""
     since = datetime.now(UTC) - timedelta(minutes=1)
-    return Clue(since, order.amount, "", order.payment_our_id, order.payment_reference)
+    return Clue(
+        since=since,
+        amount=order.amount,
+        payment_our_id=order.payment_our_id,
+        payment_reference=order.payment_reference,
+    )
 
 
 def clue(order: RefundOrder) -> Clue:
