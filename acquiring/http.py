@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Adapter", "Client", "NotSent", "Response", "Unanswered", "redact"]
+__all__ = ["Adapter", "Client", "NotSent", "Response", "Unanswered", "exact", "redact"]
 
 REDACTED = "[redacted]"
 
@@ -67,6 +68,19 @@ def redact(data: Any, also: frozenset[str] = frozenset()) -> Any:
     if isinstance(data, (list, tuple)):
         return [redact(item, also) for item in data]
     return data
+
+
+def exact(data: Any) -> str:
+    """JSON in which a Decimal is the very number it is. Raises TypeError or ValueError for what JSON cannot say."""
+    match data:
+        case Mapping():
+            return "{" + ", ".join(f"{jsonlib.dumps(str(name))}: {exact(value)}" for name, value in data.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(exact(value) for value in data) + "]"
+        case Decimal() if data.is_finite():
+            return format(data, "f")
+        case _:
+            return jsonlib.dumps(data, allow_nan=False)
 
 
 def _is_secret(key: object, value: object, hidden: frozenset[str]) -> bool:
@@ -121,7 +135,7 @@ class Client:
         idempotency_key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Sends one request and returns the acquirer's answer, a refusal (4xx) included.
+        """Sends one request and returns the acquirer's answer, a refusal (4xx) included. `json` may hold Decimals.
 
         Raises NotSent when the acquirer certainly did not act, Unanswered when nobody can know.
         """
@@ -143,6 +157,9 @@ class Client:
     def _send(self, method: str, url: str, **parts: Any) -> tuple[int, bytes]:
         session = self._session()
         try:
+            if (body := parts.pop("json")) is not None:
+                parts["data"] = exact(body).encode()
+                parts["headers"] = {"Content-Type": "application/json", **parts["headers"]}
             prepared = session.prepare_request(requests.Request(method, url, auth=self._auth, **parts))
         except (requests.RequestException, ValueError, TypeError) as problem:
             raise NotSent(f"the request could not be made: {type(problem).__name__}") from problem
@@ -186,7 +203,7 @@ def _never_left(problem: requests.RequestException) -> bool:
 
 
 def _believe(status: int, content: bytes) -> Response:
-    """The answer, if it is one. Raises NotSent for 429 and Unanswered for 3xx, 5xx and what is not JSON."""
+    """The answer, if it is one. Raises NotSent for 429; Unanswered for 3xx, 5xx and what is not JSON (a 401 may be)."""
     if status == 429:
         raise NotSent("the acquirer is too busy (429)")
     if status >= 500 or not (200 <= status < 300 or 400 <= status < 500):
@@ -194,4 +211,6 @@ def _believe(status: int, content: bytes) -> Response:
     try:
         return Response(status, jsonlib.loads(content))
     except ValueError as problem:
+        if status == 401:  # the door itself has answered, in whatever way doors do
+            return Response(status, None)
         raise Unanswered(f"the acquirer answered {status} with something that is not JSON") from problem

@@ -28,7 +28,8 @@ SENDABLE = """
     SELECT FROM billing_payment payment
       JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
       JOIN billing_paymentmethod method ON method.id = payment.method_id
-     WHERE payment.id = %s AND payment.status = 'created' AND payment.checks = 0 AND invoice.status = 'open' AND method.removed_at IS NULL"""
+     WHERE payment.id = %s AND payment.status = 'created' AND payment.checks = 0 AND invoice.status = 'open'
+       AND method.removed_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from acquiring.bank.api import api
+from acquiring.bank.cloudpayments.routes import cloudpayments
 from acquiring.bank.control import control
 from acquiring.bank.house import Bank
 from acquiring.bank.pages import pages
@@ -27,6 +28,7 @@ def create_api_app(bank: Bank) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.extensions["bank"] = bank
     app.register_blueprint(api)
+    app.register_blueprint(cloudpayments)
     app.register_blueprint(tbank)
     app.register_blueprint(yookassa)
     return app

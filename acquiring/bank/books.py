@@ -65,6 +65,7 @@ CREATE INDEX IF NOT EXISTS attempts_note ON attempts (note_id);
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS numbers (seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, at TEXT NOT NULL);
 """
 # Books of before an order could be captured twice.
 _ONE_PAYMENT_PER_ORDER = "name = 'payments' AND sql LIKE '%order_id TEXT UNIQUE%'"
@@ -124,6 +125,13 @@ class Books:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
+    def number(self, subject_id: str, at: str = "") -> int:
+        """The number of a try to move money, given to it the first time (`at`) it is asked for; 0 for none yet."""
+        if at:
+            self.query("INSERT OR IGNORE INTO numbers (id, at) VALUES (?, ?)", subject_id, at)
+        rows = self.query("SELECT seq FROM numbers WHERE id = ?", subject_id)
+        return int(rows[0]["seq"]) if rows else 0
+
     def add(self, record: Payment | Refund | Token | Operation | Note) -> None:
         """Writes a new row. Raises sqlite3.IntegrityError when its id is taken."""
         values = asdict(record)
@@ -153,7 +161,7 @@ class Books:
     def empty(self) -> None:
         """Forgets everything. For tests."""
         with self.transaction():
-            for table in (*_TABLES.values(), "attempts", "answers"):
+            for table in (*_TABLES.values(), "attempts", "answers", "numbers"):
                 self.query(f"DELETE FROM {table}")
 
 

@@ -35,6 +35,13 @@ DECLINES = {
         Decline("stolen_card", "stop", "The card was reported stolen."),
         Decline("lost_card", "stop", "The card was reported lost."),
         Decline("merchant_misconfigured", "our_fault", "The shop is not allowed to take this payment."),
+        Decline("shop_wrong_order", "our_fault", "The shop does not know this order."),
+        Decline("shop_wrong_account", "our_fault", "The shop does not know this customer."),
+        Decline("shop_wrong_amount", "our_fault", "The shop does not take this amount."),
+        Decline("shop_out_of_date", "our_fault", "The time to pay this order is over."),
+        Decline("shop_refused", "our_fault", "The shop did not accept the payment."),
+        Decline("shop_bad_answer", "our_fault", "The shop answered what nobody understands."),
+        Decline("shop_silent", "our_fault", "The shop did not answer."),
         Decline("refund_declined", "retry_later", "The card's bank did not take the refund."),
     )
 }

@@ -12,7 +12,11 @@ from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic
 
 CODE = "1234"
 CODE_TRIES = 3
-STAYS_OPEN = frozenset({"yookassa"})  # protocols in which a page that the customer leaves can still be paid
+# Protocols in which a page outlives a declined card, and an order id may be used again.
+LOOSE = frozenset({"cloudpayments"})
+STAYS_OPEN = frozenset(
+    {"cloudpayments", "yookassa"}
+)  # protocols in which a page that the customer leaves can still be paid
 
 
 class Desk:
@@ -35,9 +39,10 @@ class Desk:
             self._books.add(payment)
             return payment, True
 
-    def charge(self, order: Order, token: str, *, anew: bool = False) -> tuple[Payment, bool]:
+    def charge(self, order: Order, token: str, *, anew: bool = False, refused: str = "") -> tuple[Payment, bool]:
         """A payment by saved card, final at once, and whether it is new (`anew` as in `open`).
 
+        `refused` is the decline of a charge that the merchant would not have when asked.
         Raises Refusal (409 voided or conflict).
         """
         with self._books.transaction():
@@ -49,6 +54,8 @@ class Desk:
             if saved is None or saved.customer != order.customer:
                 return self._close(payment, "declined", "unknown_token"), True
             card = plastic_from(saved.card)
+            if refused:
+                return self._close(replace(payment, card=saved.card), "declined", refused), True
             return self._try(replace(payment, card=saved.card), card, card.behaviour.later), True
 
     def charge_opened(self, payment_id: str, token: str) -> Payment:
@@ -112,13 +119,19 @@ class Desk:
 
     # --- What customers do on the page --------------------------------------------------------------------------
 
-    def pay(self, payment_id: str, card: Plastic) -> Payment:
-        """Tries a card, once: a payment that is not open any more is returned as it is. Raises Refusal (404)."""
+    def pay(self, payment_id: str, card: Plastic, refused: str = "") -> Payment:
+        """Tries a card, once: a payment that is not open any more is returned as it is. Raises Refusal (404).
+
+        `refused` is the decline of a try that the merchant would not have when asked.
+        """
         with self._books.transaction():
             payment = self.get(payment_id)
             if payment.status != "created":
                 return payment
             payment = replace(payment, card=plastic_text(card))
+            self._books.number(payment.id, self._now())
+            if refused:
+                return self._declined(payment, refused)
             if card.behaviour.challenge:
                 payment = replace(payment, status="awaiting_3ds", updated_at=self._now())
                 self._books.save(payment)
@@ -136,7 +149,7 @@ class Desk:
                 return self._try(payment, card, card.behaviour.decline)
             payment = replace(payment, challenge_tries=payment.challenge_tries + 1, updated_at=self._now())
             if payment.challenge_tries >= CODE_TRIES:
-                return self._close(payment, "declined", "3ds_failed")
+                return self._declined(payment, "3ds_failed")
             self._books.save(payment)
             return payment
 
@@ -144,10 +157,10 @@ class Desk:
         """The customer would not confirm: declined. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
-            return self._close(payment, "declined", "3ds_cancelled") if payment.status == "awaiting_3ds" else payment
+            return self._declined(payment, "3ds_cancelled") if payment.status == "awaiting_3ds" else payment
 
     def leave(self, payment_id: str) -> Payment:
-        """The customer goes back without paying: voided. A held or paid one stays. Raises Refusal (404)."""
+        """The customer goes back without paying: voided, unless the page waits on. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
             closes = payment.status in OPEN and payment.tongue not in STAYS_OPEN
@@ -170,7 +183,7 @@ class Desk:
         elif not decline and card.expired(self._journal.now()):
             decline = "expired_card"
         if decline:
-            return self._close(payment, "declined", decline)
+            return self._declined(payment, decline)
         if payment.save_card:
             token = self._journal.new_id("tok")
             self._books.add(Token(token, payment.customer, payment.card, self._now()))
@@ -178,6 +191,17 @@ class Desk:
         if not payment.capture:
             return self._close(payment, "authorized")
         return self._close(replace(payment, captured=payment.amount), "succeeded")
+
+    def _declined(self, payment: Payment, decline: str) -> Payment:
+        """The end of a try. Where the page outlives it, the try becomes a payment of its own, under its own number."""
+        if payment.origin != "page" or payment.tongue not in LOOSE:
+            return self._close(payment, "declined", decline)
+        at = self._now()
+        tried = replace(payment, id=self._journal.new_id("pay"), origin="try", created_at=at)
+        self._books.add(tried)
+        self._books.query("UPDATE numbers SET id = ? WHERE id = ?", tried.id, payment.id)
+        self._books.save(replace(payment, status="created", card="", challenge_tries=0, updated_at=at))
+        return self._close(tried, "declined", decline)
 
     def _close(self, payment: Payment, status: str, decline: str = "") -> Payment:
         """Writes a payment's new state, its operation if money was tried, and the callback."""
@@ -215,7 +239,7 @@ class Desk:
 
     def _same_order(self, order: Order) -> Payment | None:
         known = self._books.first(Payment, "order_id = ? ORDER BY seq", order.order_id)
-        if known is None:
+        if known is None or order.tongue in LOOSE:
             return None
         if known.origin == "tombstone":
             raise Refusal(409, "voided", "this order was voided before it came")

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from acquiring.bank.cards import DECLINES, TEST_CARDS, BadCard, Plastic, read, read_test_card
 from acquiring.bank.desk import CODE_TRIES
 from acquiring.bank.house import the_bank
+from acquiring.bank.questions import refused
 from acquiring.bank.records import OPEN, Payment, Refusal
 
 pages = Blueprint("pages", __name__, template_folder="templates")
@@ -66,7 +67,7 @@ def pay(payment_id: str) -> Page:
         card = _card()
     except BadCard as bad:
         return _form(payment, bad.errors), 422
-    return _tried(desk.pay(payment_id, card))
+    return _tried(desk.pay(payment_id, card, refused(the_bank(), payment, card)))
 
 
 @pages.get("/pay/<payment_id>/3ds")
@@ -137,5 +138,7 @@ def _challenge(payment: Payment, error: str = "") -> str:
 
 
 def _result(payment: Payment) -> str:
-    decline = DECLINES.get(payment.decline_code)
-    return render_template("result.html", payment=payment, shop=the_bank().config.shop_name, decline=decline)
+    decline, bank = DECLINES.get(payment.decline_code), the_bank()
+    page = bank.books.first(Payment, "order_id = ? AND origin = 'page' AND status = 'created'", payment.order_id)
+    again = page if payment.origin == "try" else None
+    return render_template("result.html", payment=payment, shop=bank.config.shop_name, decline=decline, again=again)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acquiring.bank import signing
+from acquiring.bank.cloudpayments.tongue import CloudPayments
 from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
 from acquiring.bank.tbank.news import TBank
@@ -65,4 +66,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "tbank": TBank(), "yookassa": YooKassa()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "cloudpayments": CloudPayments(), "tbank": TBank(), "yookassa": YooKassa()}

@@ -31,7 +31,7 @@ class FarSide(Protocol):
         """(kind, our id, minor units) of every charge and refund that succeeded, in order."""
 
     def forget(self) -> None:
-        """The time is over in which the acquirer recognises the keys of what it was sent."""
+        """The time in which idempotency keys are known passes."""
 
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         """The callback with this number from 0: its kind (part of the address), headers and body."""
@@ -47,6 +47,22 @@ def refund(paid: Outcome, amount: Money = PRICE) -> RefundOrder:
     return RefundOrder(str(uuid4()), paid.our_id, paid.reference, amount, "changed my mind")
 
 
+def on_page(opened: Outcome) -> Clue:
+    """What a shop knows of a checkout besides its ids."""
+    return Clue(since=datetime.now(UTC) - timedelta(minutes=1), amount=opened.amount, page_url=opened.redirect_url)
+
+
+def of(order: RefundOrder) -> Clue:
+    """What a shop knows of a refund besides its ids."""
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    return Clue(
+        since=since,
+        amount=order.amount,
+        payment_our_id=order.payment_our_id,
+        payment_reference=order.payment_reference,
+    )
+
+
 def clue(order: RefundOrder) -> Clue:
     """What we know of a refund besides its ids, as billing gives it."""
     return Clue(amount=order.amount, payment_our_id=order.payment_our_id, payment_reference=order.payment_reference)
@@ -55,6 +71,10 @@ def clue(order: RefundOrder) -> Clue:
 class Trips:
     """How a test comes to a paid page and to a saved card; and in what honest acquirers differ from one another."""
 
+    reference_at_checkout = True  # an unpaid page has an id of theirs already
+    declined_page_is_final = True  # where not, another card may be tried on it
+    tells_refunded = True  # a payment says how much of it went back
+    shows_closed_pages = True  # a page that was closed unpaid can be looked up
     tells_time = True  # a lookup says when money moved
     tells_card = True  # a lookup tells the card; else only a callback does
     same_page = True  # an order given again is answered with the same page
@@ -88,7 +108,7 @@ class Trips:
         """Opens a page, pays on it and asks for the truth."""
         opened = acquirer.checkout(charge(**changes))
         far.pay(opened, decline)
-        return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference)
+        return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference, on_page(opened))
 
     def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
         """The card that a callback told of this payment."""

@@ -17,6 +17,7 @@ class Delivery:
 
     headers: dict[str, str]
     body: bytes
+    path: str = ""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -24,9 +25,13 @@ class Delivery:
 
 
 class Shop:
-    """Listens on a free port. `answers` are the next statuses, `words` the next bodies; after them all is taken."""
+    """Listens on a free port. `answers` are the next statuses, `words` the next bodies; after them all is taken.
 
-    def __init__(self) -> None:
+    `says` is the body of every other answer.
+    """
+
+    def __init__(self, says: bytes = b"OK") -> None:
+        self.says = says
         self.deliveries: list[Delivery] = []
         self.answers: list[int] = []
         self.words: list[bytes] = []
@@ -36,10 +41,10 @@ class Shop:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                shop.deliveries.append(Delivery(headers, body))
+                shop.deliveries.append(Delivery(headers, body, self.path))
                 self.send_response(shop.answers.pop(0) if shop.answers else 200)
                 self.end_headers()
-                self.wfile.write(shop.words.pop(0) if shop.words else b"OK")
+                self.wfile.write(shop.words.pop(0) if shop.words else shop.says)
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -52,6 +52,9 @@ class Far:
     def forget(self) -> None:
         self.bank.forget_keys()
 
+    def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        return headers | {"x-bank-signature": sign(self.bank.callback_secret, body)}
+
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         delivery = self.shop.wait_for(number + 1)[number]
         return "sandbox", delivery.headers, delivery.body
