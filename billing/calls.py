@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from django.db import connection, transaction
 
 from acquiring import registry
 from acquiring.base import Acquirer
 from acquiring.types import Clue
 from billing.models import Payment, Refund
+
+_kept: ContextVar[bool] = ContextVar("kept", default=False)
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Keeps this thread's connection during the calls within: for what lives on it, such as a temporary table."""
+    token = _kept.set(True)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def acquirer(name: str) -> Acquirer:
@@ -18,7 +34,7 @@ def acquirer(name: str) -> Acquirer:
     """
     with transaction.atomic(durable=True):  # Django's own check; a test's outer transaction does not count
         pass
-    if not connection.in_atomic_block:  # of a test
+    if not connection.in_atomic_block and not _kept.get():  # of a test
         connection.close()
     return registry.get(name)
 

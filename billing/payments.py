@@ -249,7 +249,8 @@ def _close_page(payment: Payment, *, at: datetime) -> Payment:
 def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    known = payment.acquirer_payment_id or payment.redirect_url or at < payment.created_at + LEASE  # or on its way
+    on_its_way = at < payment.created_at + max(LEASE, backend.capabilities.works_within)
+    known = payment.acquirer_payment_id or payment.redirect_url or on_its_way
     return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 

@@ -107,7 +107,7 @@ class Listing:
 @contextmanager
 def listing() -> Iterator[Listing]:
     """A place of this connection's own to keep what a statement lists."""
-    with connection.cursor() as cursor:
+    with calls.one_connection(), connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.statement_listed; CREATE TEMP TABLE statement_listed (name text)")
         try:
             yield Listing()

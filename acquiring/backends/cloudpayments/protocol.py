@@ -49,6 +49,7 @@ class CloudPayments:
         partial_refund=True,
         receipts=True,
         charges_at_once=30,
+        works_within=timedelta(minutes=10),  # their answer may take five
     )
 
     def __init__(
