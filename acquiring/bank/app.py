@@ -8,6 +8,7 @@ from acquiring.bank.api import api
 from acquiring.bank.control import control
 from acquiring.bank.house import Bank
 from acquiring.bank.pages import pages
+from acquiring.bank.stripe.api import stripe
 
 
 def create_public_app(bank: Bank) -> Flask:
@@ -25,4 +26,5 @@ def create_api_app(bank: Bank) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.extensions["bank"] = bank
     app.register_blueprint(api)
+    app.register_blueprint(stripe)
     return app

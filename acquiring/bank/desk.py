@@ -12,6 +12,8 @@ from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic
 
 CODE = "1234"
 CODE_TRIES = 3
+# Protocols whose page stays open after a decline, for another card, and tells when its time is over.
+PATIENT = frozenset({"stripe"})
 
 
 class Desk:
@@ -22,19 +24,25 @@ class Desk:
 
     # --- What merchants ask -------------------------------------------------------------------------------------
 
-    def open(self, order: Order) -> tuple[Payment, bool]:
-        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict)."""
+    def open(self, order: Order, *, anew: bool = False) -> tuple[Payment, bool]:
+        """A payment to be made on the page, and whether it is new (`anew`: it is, whatever went before).
+
+        Raises Refusal (409 voided or conflict).
+        """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if not anew and (known := self._same_order(order)):
                 return known, False
             payment = self._payment(order, "page")
             self._books.add(payment)
             return payment, True
 
-    def charge(self, order: Order, token: str) -> tuple[Payment, bool]:
-        """A payment by saved card, final at once, and whether it is new. Raises Refusal (409 voided or conflict)."""
+    def charge(self, order: Order, token: str, *, anew: bool = False) -> tuple[Payment, bool]:
+        """A payment by saved card, final at once, and whether it is new (`anew`: it is, whatever went before).
+
+        Raises Refusal (409 voided or conflict).
+        """
         with self._books.transaction():
-            if known := self._same_order(order):
+            if not anew and (known := self._same_order(order)):
                 return known, False
             payment = self._payment(order, "token")
             self._books.add(payment)
@@ -117,7 +125,7 @@ class Desk:
                 return self._try(payment, card, card.behaviour.decline)
             payment = replace(payment, challenge_tries=payment.challenge_tries + 1, updated_at=self._now())
             if payment.challenge_tries >= CODE_TRIES:
-                return self._close(payment, "declined", "3ds_failed")
+                return self._decline(payment, "3ds_failed")
             self._books.save(payment)
             return payment
 
@@ -125,7 +133,7 @@ class Desk:
         """The customer would not confirm: declined. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
-            return self._close(payment, "declined", "3ds_cancelled") if payment.status == "awaiting_3ds" else payment
+            return self._decline(payment, "3ds_cancelled") if payment.status == "awaiting_3ds" else payment
 
     def leave(self, payment_id: str) -> Payment:
         """The customer goes back without paying: voided. A held or paid one stays. Raises Refusal (404)."""
@@ -150,7 +158,7 @@ class Desk:
         elif not decline and card.expired(self._journal.now()):
             decline = "expired_card"
         if decline:
-            return self._close(payment, "declined", decline)
+            return self._decline(payment, decline)
         if payment.save_card:
             token = self._journal.new_id("tok")
             self._books.add(Token(token, payment.customer, payment.card, self._now()))
@@ -158,6 +166,15 @@ class Desk:
         if not payment.capture:
             return self._close(payment, "authorized")
         return self._close(replace(payment, captured=payment.amount), "succeeded")
+
+    def _decline(self, payment: Payment, code: str) -> Payment:
+        if payment.origin != "page" or payment.tongue not in PATIENT:
+            return self._close(payment, "declined", code)
+        payment = replace(payment, status="created", decline_code=code, challenge_tries=0, updated_at=self._now())
+        self._books.save(payment)
+        self._journal.record(payment, "charge", payment.amount, "declined")
+        self._journal.announce("payment.declined", payment)
+        return payment
 
     def _close(self, payment: Payment, status: str, decline: str = "") -> Payment:
         """Writes a payment's new state, its operation if money was tried, and the callback."""
@@ -210,6 +227,8 @@ class Desk:
         if payment.status in OPEN and payment.expires_at and payment.expires_at <= self._now():
             payment = replace(payment, status="expired", updated_at=self._now(), finished_at=self._now())
             self._books.save(payment)
+            if payment.tongue in PATIENT:
+                self._journal.announce("payment.expired", payment)
         return payment
 
     def _now(self) -> str:

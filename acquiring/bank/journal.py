@@ -10,8 +10,9 @@ from typing import Any
 
 from acquiring.bank.books import Books
 from acquiring.bank.faults import Faults
+from acquiring.bank.letters import Letter
 from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
-from acquiring.bank.tongues import TONGUES, Letter
+from acquiring.bank.tongues import TONGUES
 
 PAGE = 100
 HELD_FOR = timedelta(seconds=3)

@@ -18,7 +18,7 @@ class Returns:
         self._books, self._journal, self._faults = books, journal, faults
 
     def refund(
-        self, payment_id: str, amount: int, currency: str, *, order_id: str = "", reason: str = ""
+        self, payment_id: str, amount: int, currency: str, *, order_id: str = "", reason: str = "", extra: str = ""
     ) -> tuple[Refund, bool]:
         """Returns money (minor units) and whether the refund is new. `order_id` is "" for the cabinet's refunds.
 
@@ -32,9 +32,8 @@ class Returns:
                 return known, False
             self._refundable(payment_id, amount, currency)
             at = stamp(self._journal.now())
-            refund = Refund(
-                self._journal.new_id("ref"), order_id, payment_id, amount, currency, reason, "pending", at, at
-            )
+            new_id = self._journal.new_id("ref")
+            refund = Refund(new_id, order_id, payment_id, amount, currency, reason, "pending", at, at, extra=extra)
             if later := self._faults.take("refund_pending"):
                 settle_at = stamp(self._journal.now() + timedelta(seconds=later.number))
                 refund = replace(refund, settle_at=settle_at)

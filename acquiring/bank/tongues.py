@@ -7,26 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from acquiring.bank import signing
+from acquiring.bank.letters import Letter
 from acquiring.bank.records import Payment, Refund, stamp
+from acquiring.bank.stripe.news import StripeNews
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
     from acquiring.bank.journal import Journal
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One callback as it will be sent. `about` is the id of what it tells of; `path` comes after the shop's address."""
-
-    id: str
-    type: str
-    about: str
-    body: str = field(repr=False)
-    path: str = ""
 
 
 class Tongue(Protocol):
@@ -65,4 +55,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "stripe": StripeNews()}

@@ -51,6 +51,17 @@ class News(Trips):
         keys = [self.read(acquirer, far.callback(number)).dedupe_key for number in (0, 0, 1)]
         assert keys[0] == keys[1] != keys[2]
 
+    def test_a_callback_for_another_amount_is_translated_as_it_is(self, acquirer, far, paid):
+        old, new = self.price_on_the_wire, self.price_on_the_wire.replace(b"299", b"111")
+        notice = self.read(acquirer, far.rewritten(0, old, new))
+        assert (notice.outcome.our_id, notice.outcome.amount) == (paid.our_id, Money("111.00", "RUB"))
+
+    def test_callbacks_say_the_same_in_whichever_order_they_come(self, acquirer, far, paid):
+        acquirer.refund(refund(paid, Money("100.00", "RUB")))
+        callbacks = [far.callback(number) for number in (0, 1)]
+        forwards = [self.read(acquirer, each) for each in callbacks]
+        assert [self.read(acquirer, each) for each in reversed(callbacks)] == forwards[::-1]
+
     @pytest.mark.parametrize(
         "forge",
         [

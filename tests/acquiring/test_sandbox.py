@@ -53,6 +53,14 @@ class Far:
         delivery = self.shop.wait_for(number + 1)[number]
         return "sandbox", delivery.headers, delivery.body
 
+    def rewritten(self, number: int, old: bytes, new: bytes) -> tuple[str, dict[str, str], bytes]:
+        kind, headers, body = self.callback(number)
+        body = body.replace(old, new)
+        return kind, headers | {"x-bank-signature": sign(self.bank.callback_secret, body)}, body
+
+    def forget_keys(self) -> None:
+        self.bank.forget_keys()
+
 
 @pytest.fixture
 def far(bank: LocalBank, shop: Shop) -> Far:
