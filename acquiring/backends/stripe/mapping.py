@@ -43,7 +43,8 @@ Translate = Callable[[Any], Outcome]
 def payment_outcome(intent: Any, session: Any = None) -> Outcome:
     """What a PaymentIntent says (its `latest_charge` may be an id or the charge), with the page it belongs to."""
     said = one_of(INTENT_STATUS, intent, "status")
-    units = whole(intent, "amount_received" if said is Status.SUCCEEDED else "amount")
+    received = said is Status.SUCCEEDED and "amount_received" in intent  # the oldest versions of the API lack it
+    units = whole(intent, "amount_received" if received else "amount")
     decline, code, message = _why(intent.get("last_payment_error"))
     status, url, way = said, "", metadata(intent, WAY)
     if text(intent, "status").startswith("requires_") and said is Status.PENDING:
