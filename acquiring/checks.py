@@ -42,6 +42,30 @@ def check_sandbox(app_configs: object = None, **kwargs: object) -> list[CheckMes
     ]
 
 
+@register()
+def check_routes(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
+    """E004: a route that leads to an acquirer that nobody set up, or that has no share above zero."""
+    found: list[CheckMessage] = []
+    for number, route in enumerate(settings.ACQUIRER_ROUTES, 1):
+        shares = route.get("shares")
+        if not isinstance(shares, dict) or not all(_is_share(share) for share in shares.values()):
+            problem = 'needs "shares": a percentage from 0 for each acquirer by name'
+        elif unknown := sorted(set(shares) - set(settings.ACQUIRERS)):
+            problem = f"names {', '.join(unknown)}, which is not in ACQUIRERS"
+        elif not any(shares.values()):
+            problem = "gives nobody a share above 0"
+        elif strange := sorted(set(route) - {"currency", "goods", "shares"}):
+            problem = f"has {', '.join(strange)}, which means nothing here"
+        else:
+            continue
+        found.append(Error(f"route {number} of ACQUIRER_ROUTES {problem}", id="acquiring.E004"))
+    return found
+
+
+def _is_share(share: object) -> bool:
+    return isinstance(share, int) and not isinstance(share, bool) and share >= 0
+
+
 def _problems(entry: Mapping[str, Any]) -> list[str]:
     """What is wrong with one entry. Names settings, never their values."""
     try:

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from acquiring import registry
 from acquiring.types import Notice, Outcome, Status, Subject
-from billing import bulk, events, ledger, mismatches, outcomes, settlement
+from billing import bulk, events, ledger, mismatches, outcomes, receipts, settlement
 from billing.models import Callback, Invoice, Payment, Transfer
 from billing.models.state import StatefulModel
 
@@ -111,6 +111,8 @@ def _ordinary(payment: Payment, said: Said) -> bool:
     if said.callback.acquirer != payment.acquirer or not payment.acquirer_payment_id:
         return False
     if said.outcome.reference != payment.acquirer_payment_id or mismatches.odd(payment, said.outcome, sure=False):
+        return False
+    if receipts.rules(payment.acquirer) is not None:
         return False
     card = said.outcome.card
     return not (payment.save_card and card and card.token)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from acquiring import registry
 from acquiring.base import RECEIVED_AT, BadCallback
 from acquiring.types import Notice, Outcome, Reply, Status, Subject, Verdict
-from billing import batches, outcomes, payments, reconciliation, refunds, settlement, sweeps, wake
+from billing import batches, outcomes, payments, receipts, reconciliation, refunds, settlement, sweeps, wake
 from billing.errors import Invalid, NotFound
 from billing.models import Callback, Case, Invoice, Payment, Refund
 
@@ -135,6 +135,9 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
     said = notice.outcome
+    if notice.only_receipt:
+        receipts.note(payment, said.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
+        return ""
     if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
@@ -166,6 +169,9 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
             return ""
         return f"{callback.acquirer} speaks of a refund that we did not make: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Refund.noun, refund.pk
+    if notice.only_receipt:
+        receipts.note(refund, notice.outcome.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
+        return ""
     if notice.trusted:
         refund = refunds.apply(refund.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
     else:

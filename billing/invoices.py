@@ -114,6 +114,14 @@ def issue_many(drafts: Sequence[Draft], *, actor: str, at: datetime) -> list[Inv
     return issued
 
 
+def get(invoice_id: uuid.UUID) -> Invoice:
+    """The invoice as it is now. Raises NotFound."""
+    try:
+        return Invoice.objects.get(pk=invoice_id)
+    except Invoice.DoesNotExist:
+        raise NotFound("There is no such invoice.", "invoice_not_found") from None
+
+
 def lock(invoice_id: uuid.UUID) -> Invoice:
     """The invoice, locked until the end of the transaction. Raises NotFound."""
     try:

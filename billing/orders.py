@@ -11,7 +11,7 @@ from django.db import transaction
 from moneyed import Money
 
 from accounts.models import User
-from billing import invoices, ledger, payments, refunds
+from billing import invoices, ledger, payments, refunds, routes
 from billing.errors import Conflict, Forbidden, Invalid, NotFound
 from billing.models import Invoice, Payment, Product, Refund
 
@@ -42,7 +42,7 @@ def buy(user_id: uuid.UUID, wanted: Wanted, *, actor: str, at: datetime) -> Paym
     product = Product.objects.filter(pk=wanted.product_id, on_sale=True).first()
     if product is None:
         raise Invalid("There is no such product on sale.", "product_not_found")
-    payments.choose(wanted.acquirer, product.currency)  # refused before anything is written
+    routes.check(wanted.acquirer, product.currency)  # refused before anything is written
     with transaction.atomic(durable=True):
         invoice = _order(user_id, product, wanted, actor=actor, at=at)
     if invoice.status == Invoice.Status.PAID:
@@ -54,6 +54,7 @@ def buy(user_id: uuid.UUID, wanted: Wanted, *, actor: str, at: datetime) -> Paym
         acquirer=wanted.acquirer,
         return_url=wanted.return_url,
         save_card=wanted.save_card,
+        goods=product.code,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, invoices, outgoing, settlement, sweeps, wake
+from billing import calls, events, health, invoices, outgoing, receipts, routes, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -22,6 +23,16 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=2)
 HURRY_EVERY = timedelta(seconds=3)
 WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How an invoice is to be paid, whichever acquirer it will be."""
+
+    invoice_id: uuid.UUID
+    return_url: str
+    save_card: bool
+    method_id: uuid.UUID | None
 
 
 def start(
@@ -33,14 +44,33 @@ def start(
     return_url: str = "",
     save_card: bool = False,
     method_id: uuid.UUID | None = None,
+    goods: str = "",
 ) -> Payment:
     """Begins to collect an open invoice: on the acquirer's page, or by the saved card `method_id`.
 
-    A second call finds the first payment while that one is live. `return_url` may hold "{payment}". Raises NotFound;
-    Conflict `invoice_paid`, `invoice_closed`, `nothing_to_pay`; Invalid `unknown_acquirer`, `currency_not_supported`.
+    Without `acquirer` the routes choose one by `goods`, the code of what is bought; where that one certainly never saw
+    the order, the next of them is asked. A second call finds the first payment while that one is live. `return_url`
+    may hold "{payment}". Raises NotFound; Conflict `invoice_paid`, `invoice_closed`, `nothing_to_pay`, `no_acquirer`;
+    Invalid `unknown_acquirer`, `currency_not_supported`.
     """
+    names = [""]  # the card's own
+    if method_id is None:
+        invoice = invoices.get(invoice_id)
+        live = invoice.payments.filter(status__in=Payment.LIVE).first()
+        asked = live.acquirer if live else acquirer
+        names = [asked] if live else routes.order(invoice.currency, invoice.user_id, goods=goods, asked=asked, at=at)
+    wanted = Wanted(invoice_id, return_url, save_card, method_id)
+    for name in names[:-1]:
+        payment = _attempt(wanted, name, actor=actor, at=at)
+        if payment.decline != Decline.NOT_SENT:
+            return payment
+    return _attempt(wanted, names[-1], actor=actor, at=at)
+
+
+def _attempt(wanted: Wanted, acquirer: str, *, actor: str, at: datetime) -> Payment:
+    """One payment of an invoice at one acquirer; the live one while there is one."""
     with transaction.atomic(durable=True):
-        invoice = invoices.lock(invoice_id)
+        invoice = invoices.lock(wanted.invoice_id)
         if invoice.status == Invoice.Status.PAID:
             raise Conflict("The invoice is paid already.", "invoice_paid")
         if invoice.status != Invoice.Status.OPEN:
@@ -52,7 +82,7 @@ def start(
             return live
         if invoice.expires_at is not None and invoice.expires_at <= at:
             raise Conflict("The time to pay this invoice is over; begin anew.", "invoice_closed")
-        payment = _create(invoice, acquirer, return_url, save_card, method_id, at)
+        payment = _create(invoice, acquirer, wanted, at)
         events.emit(
             "payment.created",
             payment,
@@ -62,21 +92,6 @@ def start(
             data=settlement.told(payment),
         )
     return submit(payment.pk, at=at, first=True)
-
-
-def choose(acquirer: str, currency: str) -> str:
-    """The name of the acquirer for a new payment in `currency`: the one asked for, else the default.
-
-    Raises Invalid `unknown_acquirer`, `currency_not_supported`.
-    """
-    name = acquirer or registry.default()
-    try:
-        capabilities = registry.get(name).capabilities
-    except registry.UnknownAcquirer:
-        raise Invalid("There is no such acquirer.", "unknown_acquirer") from None
-    if currency not in capabilities.currencies:
-        raise Invalid(f"{name} does not take {currency}.", "currency_not_supported")
-    return name
 
 
 def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payment:
@@ -91,10 +106,12 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
-    outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    answer = outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
         outcome = _of_the_payment(outcome)  # not the only try
-    return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    health.note(payment.acquirer, answer, at=at)
+    return payment
 
 
 def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -107,6 +124,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if given_up or (not payment.is_live and payment.next_check_at is not None):
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
+    health.looked_up(payment.acquirer, outcome, at=at)
     if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
@@ -156,7 +174,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        outgoing.payments_to_take_up(at),
+        outgoing.payments_to_take_up(at).exclude(acquirer__in=health.down(at=at)),
         "next_check_at",
         at=at,
         lease=LEASE,
@@ -191,21 +209,14 @@ def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> Pa
     return method
 
 
-def _create(
-    invoice: Invoice,
-    acquirer: str,
-    return_url: str,
-    save_card: bool,
-    method_id: uuid.UUID | None,
-    at: datetime,
-) -> Payment:
+def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Payment:
     method = None
-    if method_id:
-        method = PaymentMethod.objects.filter(pk=method_id, user_id=invoice.user_id, removed_at=None).first()
+    if wanted.method_id:
+        method = PaymentMethod.objects.filter(pk=wanted.method_id, user_id=invoice.user_id, removed_at=None).first()
         if method is None:
             raise NotFound("There is no such card.", "card_not_found")
         acquirer = method.acquirer
-    acquirer = choose(acquirer, invoice.currency)
+        routes.check(acquirer, invoice.currency)
     payment = Payment(
         invoice=invoice,
         user_id=invoice.user_id,
@@ -213,11 +224,11 @@ def _create(
         currency=invoice.currency,
         acquirer=acquirer,
         method=method,
-        save_card=save_card and registry.get(acquirer).capabilities.saved_cards,
+        save_card=wanted.save_card and registry.get(acquirer).capabilities.saved_cards,
         next_check_at=at + LEASE,  # the process that goes on to call may die
         created_at=at,
     )
-    payment.return_url = return_url.replace("{payment}", str(payment.pk))
+    payment.return_url = wanted.return_url.replace("{payment}", str(payment.pk))
     if len(payment.return_url) > 500:
         raise Invalid("The address to return to is longer than 500 characters.", "bad_return_url")
     payment.save(force_insert=True)
@@ -249,6 +260,7 @@ def _charge(payment: Payment) -> Charge:
         save_card=payment.save_card,
         capture=not registry.two_stage(payment.acquirer),
         expires_at=payment.invoice.expires_at,
+        receipt=receipts.of(payment),
     )
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, holds, invoices, ledger, money, outcomes, outgoing, sweeps, wake
+from billing import calls, events, health, holds, invoices, ledger, money, outcomes, outgoing, receipts, sweeps, wake
 from billing.errors import Conflict, Invalid
 from billing.models import Payment, Refund
 
@@ -124,6 +124,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         payment_reference=refund.payment.acquirer_payment_id,
         amount=refund.money,
         reason=refund.reason,
+        receipt=receipts.of(refund),
     )
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
@@ -152,6 +153,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         refund = Refund.objects.select_for_update().get(pk=refund_id)
         refund.payment = payment
         if refund.status == Refund.Status.SUCCEEDED:
+            receipts.note(refund, outcome.receipt, actor=actor, at=at)
             return refund
         odd = _odd(refund, outcome)
         if odd:
@@ -175,7 +177,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
     rows = sweeps.claim(
-        outgoing.refunds_to_take_up(at),
+        outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at)),
         "next_check_at",
         at=at,
         lease=LEASE,
@@ -260,6 +262,7 @@ def _succeed(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> N
         description=f"Refund of invoice {payment.invoice.number}",
         at=outcome.occurred_at or at,
     )
+    receipts.begin(refund, outcome, at=at)
 
 
 def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None:

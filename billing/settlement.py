@@ -15,7 +15,7 @@ from django.db import DatabaseError, transaction
 from moneyed import Money
 
 from acquiring.types import Card, Decline, Outcome, Status
-from billing import events, invoices, ledger, mismatches, money, outcomes, refunds, sweeps, wake
+from billing import events, invoices, ledger, mismatches, money, outcomes, receipts, refunds, sweeps, wake
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod
 from billing.models.fields import digest
 
@@ -51,6 +51,7 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, 
     with transaction.atomic():
         payment = refunds.lock_payment(payment_id)
         if payment.status == Payment.Status.SUCCEEDED:
+            receipts.note(payment, outcome.receipt, actor=actor, at=at)
             return _taken_again(payment, outcome, sure, actor=actor, at=at)
         if outcome.decline == Decline.NOT_SENT and payment.acquirer_payment_id:
             outcome = Outcome.unknown(outcome.message)  # another try has arrived meanwhile
@@ -127,6 +128,7 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         description=f"Payment of invoice {invoice.number}",
         at=outcome.occurred_at or at,
     )
+    receipts.begin(payment, outcome, at=at)
     if payment.surplus:
         _give_back(payment, at=at)
     else:

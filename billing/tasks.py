@@ -5,7 +5,7 @@ from collections.abc import Callable
 from celery import shared_task
 from django.utils import timezone
 
-from billing import callbacks, checkouts, events, payments, reconciliation, refunds
+from billing import callbacks, checkouts, events, payments, receipts, reconciliation, refunds
 
 
 def _until_idle(sweep: Callable[..., int], rounds: int = 50) -> None:
@@ -33,6 +33,11 @@ def poll_payments() -> None:
 @shared_task
 def poll_refunds() -> None:
     _until_idle(refunds.poll_due)
+
+
+@shared_task
+def poll_receipts() -> None:
+    _until_idle(receipts.poll_due)
 
 
 @shared_task

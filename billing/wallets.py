@@ -14,7 +14,7 @@ from moneyed import Money
 
 from accounts.models import User
 from acquiring.types import Outcome, Status
-from billing import events, invoices, ledger, money, payments, refunds, settlement
+from billing import events, invoices, ledger, money, payments, refunds, routes, settlement
 from billing.errors import Conflict, Forbidden, Invalid
 from billing.models import Account, Invoice, Payment, Refund
 
@@ -83,7 +83,7 @@ def top_up(user_id: uuid.UUID, wanted: TopUp, *, actor: str, at: datetime) -> Pa
         raise Invalid("What is put in must be above zero.", "bad_amount")
     if wanted.amount > most:
         raise Invalid(f"No more than {money.spoken(most)} can be put in at once.", "amount_too_large")
-    payments.choose(wanted.acquirer, currency)  # refused before anything is written
+    routes.check(wanted.acquirer, currency)  # refused before anything is written
     with transaction.atomic(durable=True):
         invoice = _demand(user_id, wanted, actor=actor, at=at)
     if invoice.status == Invoice.Status.PAID:
@@ -95,6 +95,7 @@ def top_up(user_id: uuid.UUID, wanted: TopUp, *, actor: str, at: datetime) -> Pa
         acquirer=wanted.acquirer,
         return_url=wanted.return_url,
         save_card=wanted.save_card,
+        goods="top_up",
     )
 
 

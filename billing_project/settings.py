@@ -5,24 +5,13 @@ With DEBUG on (what script/server and script/test set) every value has a default
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from billing_project import acquirers
+from billing_project.environment import DEBUG, env, required
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-
-DEBUG = env.bool("DEBUG", default=False)
-
-
-def required(name: str, laptop: str) -> str:
-    """The variable `name`; its `laptop` value only where DEBUG is on. Raises ImproperlyConfigured otherwise."""
-    value: str = env.str(name, default=laptop if DEBUG else "")
-    if not value:
-        raise ImproperlyConfigured(f"{name} must be set in the environment (or DEBUG=1 for a laptop)")
-    return value
-
 
 # --- Web ---
 SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
@@ -123,6 +112,7 @@ STAFF_ROLES = {
         "billing.retry_parked",
         "billing.resolve_case",
         "billing.release_halt",
+        "billing.switch_acquirer",
         "subscriptions.view_*",
         "subscriptions.cancel_subscription",
         "subscriptions.give_subscription",
@@ -244,23 +234,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# --- Acquirers: the only list of them in the project ----------------------------------------------------------------
-# A name, the class, and the class's own arguments. The first is the default for a new checkout.
-ACQUIRERS: dict[str, dict[str, Any]] = {
-    "sandbox": {
-        "backend": "acquiring.backends.sandbox.Sandbox",
-        "options": {
-            "url": required("BANK_API_URL", "http://127.0.0.1:8010"),
-            "merchant": required("BANK_MERCHANT", "boxoffice"),
-            "secret": required("BANK_SECRET", "laptop-bank-secret"),
-            # Several while a secret is being changed: the first signs, all verify.
-            "callback_secrets": env.list("BANK_CALLBACK_SECRETS", default=["laptop-callback-secret"] if DEBUG else []),
-            "callback_url": f"{PUBLIC_URL}/api/v1/callbacks/sandbox",
-            "timeout": env.float("BANK_TIMEOUT", default=10.0),  # seconds for an answer
-        },
-    },
-}
-ALLOW_SANDBOX = env.bool("ALLOW_SANDBOX", default=False)  # a public demonstration with play money
+# --- Acquirers: their list, their routes and when one is down are in billing_project/acquirers.py --------------------
+ACQUIRERS = acquirers.read(f"{PUBLIC_URL}/api/v1/callbacks")
+ACQUIRER_ROUTES, ACQUIRER_HEALTH = acquirers.ROUTES, acquirers.HEALTH
+CUSTOMER_CHOOSES_ACQUIRER, ALLOW_SANDBOX = acquirers.CUSTOMER_CHOOSES, acquirers.ALLOW_SANDBOX
 # Card tokens are encrypted with the first key and read with any of them: put a new key first to rotate.
 TOKEN_KEYS = env.list("TOKEN_KEYS", default=["bGFwdG9wLW9ubHktdG9rZW4ta2V5LTMyLWJ5dGVzISE="] if DEBUG else [])
 if not TOKEN_KEYS:
@@ -269,6 +246,7 @@ if not TOKEN_KEYS:
 # --- Billing rules ---
 COOLING_OFF = timedelta(minutes=env.int("COOLING_OFF_MINUTES", default=60))  # everything comes back within this
 DISCOUNT_STACKING = env.str("DISCOUNT_STACKING", default="standing", choices=["standing", "best_of"])  # see quotes.py
+RECEIPT_PENDING_LIMIT = timedelta(hours=env.int("RECEIPT_PENDING_LIMIT_HOURS", default=24))  # then a human looks
 CHECKOUT_TTL = timedelta(minutes=env.int("CHECKOUT_TTL_MINUTES", default=60))  # then an unpaid checkout is closed
 TOP_UP_LIMITS = {"RUB": 100_000, "KZT": 500_000, "JPY": 200_000, "": 1_000}  # whole units put into a wallet at once
 METER_EVERY = timedelta(minutes=env.int("METER_EVERY_MINUTES", default=60))  # what runs by the hour is charged so often

@@ -7,7 +7,7 @@ from notifications import mailings
 
 
 def write_mails(told: Sequence[events.Event]) -> Collection[int]:
-    mailings.write_many(told)
+    mailings.write_many([event for event in told if _concerns_the_customer(event)])
     return [event.pk for event in told]
 
 
@@ -27,7 +27,8 @@ def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
     many=write_mails,
 )
 def write_mail(event: events.Event) -> None:
-    mailings.write(event)
+    if _concerns_the_customer(event):
+        mailings.write(event)
 
 
 @events.on(
@@ -42,6 +43,11 @@ def write_mail(event: events.Event) -> None:
 def write_of_the_term(event: events.Event) -> None:
     if _is_news(event):
         mailings.write(event)
+
+
+def _concerns_the_customer(event: events.Event) -> bool:
+    """A page that could not be opened is told on the spot, or another acquirer has opened one."""
+    return event.kind != "payment.failed" or event.data.get("decline") != "not_sent"
 
 
 def _is_news(event: events.Event) -> bool:

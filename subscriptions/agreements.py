@@ -120,6 +120,7 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
         acquirer=order.acquirer,
         return_url=order.return_url,
         save_card=order.save_card,
+        goods=subscription.plan.code,
     )
 
 

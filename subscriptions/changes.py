@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from moneyed import Money
 
-from billing import checkouts, events, invoices, ledger, money, payments
+from billing import checkouts, events, invoices, ledger, money, payments, routes
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import lifecycle, offers, pricing, switching, worth
@@ -88,7 +88,7 @@ def upgrade(
     subscription = Subscription.objects.filter(pk=subscription_id).select_related("plan", "price").first()
     if subscription is None:
         raise NotFound("There is no such subscription.", "subscription_not_found")
-    payments.choose(order.acquirer, subscription.price.currency)  # refused before anything is written
+    routes.check(order.acquirer, subscription.price.currency)  # refused before anything is written
     card = _card(subscription) if by_saved_card else None
     _make_room(subscription, preview(subscription, order.plan, at=at), actor=actor, at=at)
     with transaction.atomic(durable=True):
@@ -112,6 +112,7 @@ def upgrade(
         return_url=order.return_url,
         save_card=order.save_card and card is None,
         method_id=card,
+        goods=seen.offer.plan.code,
     )
     return Upgrade(change, payment)
 

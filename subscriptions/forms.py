@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from moneyed import Money
 
@@ -40,7 +41,7 @@ class CheckoutForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["expected_total"] = ShownAmount(currency)
         names = registry.names()
-        if len(names) > 1:
+        if len(names) > 1 and settings.CUSTOMER_CHOOSES_ACQUIRER:
             self.fields["acquirer"] = forms.ChoiceField(
                 choices=[(name, name.replace("_", " ").capitalize()) for name in names],
                 initial=registry.default(),

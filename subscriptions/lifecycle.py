@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from billing import checkouts, events, invoices, ledger, money, payments
+from billing import checkouts, events, invoices, ledger, money, payments, routes
 from billing.errors import Conflict, Forbidden, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import offers, redemptions, terms, wanted
@@ -44,7 +44,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             f"The price has changed: it is {money.spoken(total)} now.", "stale_total", total=money.plain(total)
         )
     if total:
-        payments.choose(order.acquirer, offer.price.currency)  # refused before anything is written
+        routes.check(order.acquirer, offer.price.currency)  # refused before anything is written
     _make_room(user_id, offer, order.request_key, at=at)
     with transaction.atomic(durable=True):
         subscription = _begin(user_id, offer, order, actor=actor, at=at)
@@ -62,6 +62,7 @@ def subscribe(user_id: uuid.UUID, order: Order, *, actor: str, at: datetime) -> 
             acquirer=order.acquirer,
             return_url=order.return_url,
             save_card=order.save_card or order.auto_renew,
+            goods=offer.plan.code,
         )
     subscription.refresh_from_db()
     return Subscribed(subscription, invoice, payment)
@@ -72,7 +73,7 @@ def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datet
 
     Raises NotFound; Conflict `not_pending`, `invoice_paid`, `invoice_closed`.
     """
-    subscription = Subscription.objects.filter(pk=subscription_id).first()
+    subscription = Subscription.objects.filter(pk=subscription_id).select_related("plan").first()
     if subscription is None:
         raise NotFound("There is no such subscription.", "subscription_not_found")
     if subscription.status != Subscription.Status.PENDING:
@@ -84,6 +85,7 @@ def pay_again(subscription_id: uuid.UUID, order: Order, *, actor: str, at: datet
         acquirer=order.acquirer,
         return_url=order.return_url,
         save_card=order.save_card,
+        goods=subscription.plan.code,
     )
 
 

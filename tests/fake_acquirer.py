@@ -81,6 +81,7 @@ class FakeAcquirer:
         saved_cards=True,
         two_stage=True,
         partial_refund=True,
+        receipts=True,
     )
 
     def __init__(self, *, secret: str = SECRET, trusted: bool = True) -> None:

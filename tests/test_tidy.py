@@ -138,8 +138,8 @@ def test_one_module_speaks_http():
 
 
 def test_the_example_of_production_names_every_setting():
-    settings = (ROOT / "billing_project/settings.py").read_text()
-    read = set(re.findall(r'(?:required|env\.\w+)\(\s*"([A-Z_]+)"', settings))
+    settings = "".join((ROOT / "billing_project" / name).read_text() for name in ("settings.py", "acquirers.py"))
+    read = set(re.findall(r'(?:required|secrets|_url|env\.\w+)\(\s*"([A-Z_]+)"', settings))
     shown = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert "SECRET_KEY" in read

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from billing.admin import books, cases, halts, invoices, payments, products, queues, refunds
+from billing.admin import acquirers, books, cases, halts, invoices, payments, products, queues, receipts, refunds
 
 admin.site.enable_nav_sidebar = False  # lists of money need the width; the front page leads everywhere
 
-__all__ = ["books", "cases", "halts", "invoices", "payments", "products", "queues", "refunds"]
+__all__ = ["acquirers", "books", "cases", "halts", "invoices", "payments", "products", "queues", "receipts", "refunds"]

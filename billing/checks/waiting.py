@@ -19,6 +19,12 @@ audit.register(
     ),
     _parked("case", "SELECT id AS \"case\", acquirer, sentence AS why FROM billing_case WHERE status = 'open'"),
     _parked("halt", "SELECT id AS halt, sweep, status, sentence AS why FROM billing_halt WHERE status <> 'over'"),
+    _parked("receipt", "SELECT id AS receipt, status, parked AS why FROM billing_receipt WHERE parked <> ''"),
+    _parked(
+        "acquirer",
+        "SELECT id AS acquirer, name, sentence AS why FROM billing_acquirerhealth"
+        " WHERE status IN ('open', 'half_open')",
+    ),
     _parked("callback", "SELECT id AS callback, acquirer, note AS why FROM billing_callback WHERE status = 'parked'"),
     _parked("delivery", "SELECT id AS delivery, handler, error AS why FROM billing_delivery WHERE status = 'parked'"),
 )

@@ -1,3 +1,4 @@
+from billing.models.acquirer_health import AcquirerHealth
 from billing.models.callback import Callback
 from billing.models.event import Delivery, Event, RequestKey
 from billing.models.halt import Halt
@@ -6,11 +7,13 @@ from billing.models.ledger import Account, Transfer
 from billing.models.payment import Payment
 from billing.models.payment_method import PaymentMethod
 from billing.models.product import Product
+from billing.models.receipt import Receipt
 from billing.models.reconciliation import Case
 from billing.models.refund import Refund
 
 __all__ = [
     "Account",
+    "AcquirerHealth",
     "Callback",
     "Case",
     "Delivery",
@@ -21,6 +24,7 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "Product",
+    "Receipt",
     "Refund",
     "RequestKey",
     "Transfer",

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_safe
 from moneyed import Money
 
 from accounts.models import User
-from acquiring import registry
 from billing import checkouts, ledger, payments
 from billing.errors import Refused
 from billing.models import Account, Invoice, Payment, Refund
@@ -73,7 +72,6 @@ def pay_again(request: Request, payment_id: uuid.UUID) -> HttpResponse:
         return redirect("payment", payment_id=payment_id)
     order = lifecycle.Order(
         plan=period.subscription.plan_id,
-        acquirer=failed.acquirer if failed.acquirer in registry.names() else "",
         return_url=return_url(),
         save_card=failed.save_card,
     )

@@ -19,6 +19,7 @@ from billing.models import Payment
 from subscriptions import lifecycle
 from subscriptions.models import Plan
 from tests.billing.desk import bill, give_back, paid
+from tests.billing.fiscal import CASE_OPEN, HALTED, RECEIPTS, RECEIPTS_TOLD
 from tests.billing.meters import METERS
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions import test_audit_changes, test_audit_prices, test_audit_renewals
@@ -31,6 +32,7 @@ TABLES = (
     "billing_transfer", "billing_event", "billing_refund", "billing_payment", "billing_invoice", "billing_invoiceline",
     "billing_account", "billing_delivery", "billing_callback", "subscriptions_subscription", "subscriptions_period",
     "subscriptions_change", "subscriptions_meter", "subscriptions_promocode", "subscriptions_redemption",
+    "billing_receipt", "billing_acquirerhealth",
 )  # fmt: skip
 A_LONG_TIME = "now() - interval '60 days'"
 CALLBACK = (
@@ -148,16 +150,9 @@ CASES = {
         "INSERT INTO billing_event (kind, subject_type, subject_id, from_state, to_state, actor, reason, data,"
         f" request_id, at) SELECT 'refund.x', 'refund', {BACK}, 'succeeded', 'pending', '', '', '{{}}', '', now()"
     ],
-    "case.state_told": [
-        "INSERT INTO billing_case (id, created_at, updated_at, acquirer, kind, status, reference, payment_reference,"
-        " ours, theirs, currency, sentence, dedupe_key, resolution, reason) VALUES (gen_random_uuid(), now(), now(),"
-        " 'fake', 'missing_here', 'open', '', '', 0, 1, 'RUB', '', 'x', '', '')"
-    ],
-    "halt.state_told": [
-        "INSERT INTO billing_halt (id, created_at, updated_at, sweep, status, people, sums, expected_people,"
-        " expected_sums, sentence, reason) VALUES (gen_random_uuid(), now(), now(), 'refunds', 'stopped', 1, '{}', 1,"
-        " '{}', '', '')"
-    ],
+    "case.state_told": [CASE_OPEN],
+    "halt.state_told": [HALTED],
+    **RECEIPTS,
     "payment.charged_back": [f"UPDATE billing_payment SET charged_back = 1 WHERE id = {FIRST}"],
     "payment.one_per_invoice+payment.state_told+*": [
         "DROP INDEX payment_one_live_or_successful",
@@ -217,10 +212,11 @@ def test_B2_each_thing_that_is_wrong_is_found_and_nothing_else(names: str, books
 
 
 TOLD = {
+    **RECEIPTS_TOLD,
     "payment.parked": "UPDATE billing_payment SET parked = 'why' WHERE status = 'pending'",
     "refund.parked": f"UPDATE billing_refund SET parked = 'why' WHERE id = {BACK}",
-    "case.parked": CASES["case.state_told"][0],
-    "halt.parked": CASES["halt.state_told"][0],
+    "case.parked": CASE_OPEN,
+    "halt.parked": HALTED,
     "callback.parked": CALLBACK.replace("'received'", "'parked'"),
     "delivery.parked": "UPDATE billing_delivery SET status = 'parked'",
     "message.parked": "UPDATE notifications_message SET status = 'parked'",

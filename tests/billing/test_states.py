@@ -9,11 +9,18 @@ from typing import Any
 import pytest
 from django_fsm import TransitionNotAllowed
 
-from billing.models import Case, Halt, Invoice, Payment, Refund
+from billing.models import AcquirerHealth, Case, Halt, Invoice, Payment, Receipt, Refund
 from billing.models.state import StatefulModel
 from subscriptions.models import PriceMove, Subscription
 
 TABLES: dict[type[StatefulModel], str] = {
+    AcquirerHealth: """
+        trip:       closed half_open -> open
+        probe:      open half_open -> half_open
+        recover:    open half_open -> closed
+        switch_off: closed open half_open -> off
+        switch_on:  off -> closed
+    """,
     Case: """
         resolve:    open -> resolved
     """,
@@ -41,6 +48,10 @@ TABLES: dict[type[StatefulModel], str] = {
         announce:   draft -> announced
         finish:     announced -> done
         withdraw:   draft announced -> withdrawn
+    """,
+    Receipt: """
+        register:   pending failed -> registered
+        fail:       pending -> failed
     """,
     Refund: """
         wait:       created unknown -> pending

@@ -234,6 +234,8 @@ def test_after_a_cancelled_term_the_next_begins_where_it_ends(browser, vera):
 
 def test_several_acquirers_can_be_chosen_from_and_no_other(browser, settings):
     settings.ACQUIRERS = {"fake": fake_acquirer.SETTING["fake"], "second_bank": fake_acquirer.SETTING["fake"]}
+    assert "Second bank" not in browser.get("/checkout/month/").text  # the routes choose
+    settings.CUSTOMER_CHOOSES_ACQUIRER = True
     assert "Second bank" in browser.get("/checkout/month/").text
 
     assert check_out(browser, acquirer="third").status_code == 400
