@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from moneyed import Money
 
 from accounts.models import User
+from acquiring import registry
 from billing import ledger
 from billing.models import Payment, Refund
 from subscriptions import cancellation, entitlements, lifecycle
@@ -83,5 +84,5 @@ class Story:
         in_bank = sum(int(o["amount"]) * (1 if o["kind"] == "charge" else -1) for o in done)
         ours = sum(payment.captured for payment in Payment.objects.all())
         back = sum(refund.amount for refund in Refund.objects.filter(status="succeeded"))
-        cash = ledger.balance(ledger.cash("sandbox", "RUB"))
+        cash = ledger.balance(ledger.cash(registry.default(), "RUB"))
         assert in_bank == ours - back == int(cash.amount * 100)
