@@ -27,6 +27,7 @@ PARK_AFTER = 40  # checks: more than a week; it goes on being asked, but a human
 NOTED = (  # what `note` sets
     "acquirer_payment_id",
     "redirect_url",
+    "widget",
     "card",
     "raw",
     "next_check_at",
@@ -263,6 +264,7 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
         payment.acquirer_payment_id = outcome.reference or payment.acquirer_payment_id  # what was captured
     payment.acquirer_payment_id = payment.acquirer_payment_id or outcome.reference
     payment.redirect_url = outcome.redirect_url or payment.redirect_url
+    payment.widget = dict(outcome.widget) or payment.widget
     if outcome.card:
         payment.card = outcomes.storable(f"{outcome.card.brand} {outcome.card.mask}".strip()[:60])
     if outcome.raw:

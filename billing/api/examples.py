@@ -35,6 +35,7 @@ PAYMENT_JSON: dict[str, Any] = {
     "invoice": INVOICE,
     "card": "Visa •••• 4242",
     "redirect_url": None,
+    "widget": None,
     "decline": None,
     "refunds": [REFUND_JSON],
     "created_at": "2026-11-20T17:02:11Z",

@@ -71,6 +71,10 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     invoice = serializers.UUIDField(source="invoice_id")
     card = serializers.CharField(allow_blank=True)
     redirect_url = serializers.SerializerMethodField(help_text="Where to pay, while that is possible.")
+    widget = serializers.SerializerMethodField(
+        help_text="Instead of `redirect_url`, at an acquirer with a card form for our page: its `script`, and what to "
+        "`start` it with. What a browser changes in it is refused by our answer to the acquirer's own question."
+    )
     decline = serializers.SerializerMethodField(help_text="Why it failed.")
     refunds = RefundSerializer(many=True)
     created_at = Moment()
@@ -84,6 +88,10 @@ class PaymentSerializer(serializers.Serializer[Payment]):
 
     def get_redirect_url(self, payment: Payment) -> str | None:
         return (payment.is_live and payment.redirect_url) or None
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_widget(self, payment: Payment) -> Any:
+        return (payment.is_live and payment.widget) or None
 
     @extend_schema_field(DeclineSerializer(allow_null=True))
     def get_decline(self, payment: Payment) -> Any:

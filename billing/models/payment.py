@@ -66,6 +66,7 @@ class Payment(StatefulModel):
     card = models.CharField(max_length=60, blank=True, help_text="Brand and mask, for people.")
     return_url = models.CharField(max_length=500, blank=True)
     redirect_url = models.CharField(max_length=4000, blank=True)
+    widget = models.JSONField(default=dict, blank=True, help_text="What the acquirer's card form is started with.")
     decline = models.CharField(max_length=20, blank=True, help_text="What to do next.")
     decline_code = models.CharField(max_length=60, blank=True)
     decline_message = models.CharField(max_length=300, blank=True)

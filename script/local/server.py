@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import http.client
+import os
 import shutil
 import time
 from urllib.parse import urlsplit
@@ -30,7 +31,14 @@ CODE = ("accounts", "acquiring", "billing", "billing_project", "notifications", 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("script/server", None, USAGE, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reset", action="store_true", help="throw all data of this checkout away and begin anew")
+    parser.add_argument(
+        "--acquirer",
+        metavar="NAMES",
+        help="sandbox, cloudpayments, yookassa, stripe, tbank, or several with commas: the local bank plays each",
+    )
     options = parser.parse_args(arguments)
+    if options.acquirer:
+        os.environ["ACQUIRERS"] = options.acquirer
     began = time.monotonic()
     with only_one(VAR / "server.lock", "script/server"):
         children = Children(VAR / "server.json")

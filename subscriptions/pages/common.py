@@ -72,6 +72,13 @@ def bank_page(payment: Payment) -> str:
     return payment.redirect_url if waits and address.scheme in ("http", "https") and address.netloc else ""
 
 
+def widget(payment: Payment) -> dict[str, Any]:
+    """The script of the bank's card form and what to start it with; empty where there is none, or nothing to pay."""
+    waits = payment.status == Payment.Status.PENDING and not payment.parked
+    script = str(payment.widget.get("script", ""))
+    return dict(payment.widget) if waits and script.startswith(("https://", "http://")) else {}
+
+
 def to_bank(payment: Payment) -> HttpResponse:
     """On to the bank's page; to the payment's own page where the bank has none for us."""
     return HttpResponseRedirect(bank_page(payment) or reverse("payment", args=[payment.pk]))

@@ -34,6 +34,7 @@ from subscriptions.pages.common import (
     return_url,
     to_bank,
     waiting_payment,
+    widget,
     zone_of,
 )
 from subscriptions.pages.faces import face, refund_face, shown
@@ -151,6 +152,7 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
         "back": back,
         "final": seen.settled and not back_soon,
         "bank_page": bank_page(found),
+        "widget": widget(found),
         "can_retry": _can_retry(found, period, other),
         "from_wallet": _from_wallet(found),
         "other": other,

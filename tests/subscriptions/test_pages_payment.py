@@ -234,3 +234,16 @@ def test_a_late_no_undoes_nothing_on_the_page(browser, payment):
     decline(payment, Decline.STOP)
 
     assert "Your access is open" in page(browser, payment).text
+
+
+def test_P5_a_card_form_of_the_bank_is_started_with_what_the_server_says(browser, vera, till):
+    start = {"script": "https://bank.example/form.js", "start": {"amount": "299.00", "externalId": "1"}}
+    till.program("checkout", Outcome(Status.PENDING, widget=start))
+    check_out(browser)
+    payment = payment_of(vera)
+    page = browser.get(f"/payments/{payment.pk}/").text
+    assert "https://bank.example/form.js" in page and "widget.js" in page
+    assert "needs JavaScript" in page
+
+    Payment.objects.update(widget={"script": "javascript:alert(1)"})
+    assert "widget.js" not in browser.get(f"/payments/{payment.pk}/").text
