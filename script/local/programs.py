@@ -45,7 +45,7 @@ def bank(
         "merchant": env["BANK_MERCHANT"],
         "secret": env["BANK_SECRET"],
         "callback-secret": env["BANK_CALLBACK_SECRETS"].split(",")[0],
-        "callback-url": f"{shop}/api/v1/callbacks/sandbox",
+        "callback-url": f"{shop}/api/v1/callbacks/{{acquirer}}",
     }
     return module("acquiring.bank", *(word for name, value in options.items() for word in (f"--{name}", str(value))))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from moneyed import Money
 
+from acquiring.bank.stripe.signing import sign
+from acquiring.base import RECEIVED_AT
 from billing import audit, callbacks, reconciliation, refunds
+from billing.errors import Invalid
 from billing.models import Callback, Case, Payment, PaymentMethod
 from subscriptions import agreements, lifecycle
 from tests.acquiring.stripe_far import sdk
@@ -52,7 +56,7 @@ def to_the_end(story: Story) -> None:
     end = story.subscription.valid_till
     assert end
     story.wait(seconds=(end - story.at).total_seconds())
-    story.wait(minutes=5)
+    story.wait(minutes=20)  # a term that is not paid is over then
 
 
 def test_M6_a_customers_whole_story_at_stripe(story: Story) -> None:
@@ -150,3 +154,26 @@ def test_an_order_captured_twice_at_stripe_goes_back_once(story: Story) -> None:
     assert (len(story.charges()), Payment.objects.filter(surplus=True).count()) == (2, 1)
     assert story.watches
     story.agree()
+
+
+def signed(bank: LocalBank, kind: str, at: datetime) -> tuple[dict[str, str], bytes]:
+    """An event that tells of nobody's payment, as Stripe would have signed it at `at`."""
+    content = {"id": "re_1", "status": "succeeded", "amount": 100, "currency": "rub", "created": 1}
+    event = {"id": "evt_1", "type": kind, "created": 1, "data": {"object": content}}
+    body = json.dumps(event).encode()
+    return {"Stripe-Signature": sign(bank.callback_secret, body, int(at.timestamp()))}, body
+
+
+def test_a_callback_is_as_old_as_when_it_came_however_late_it_is_read(story: Story) -> None:
+    yesterday = now() - timedelta(days=1)
+    callbacks.receive("stripe", "", *signed(story.bank, "refund.updated", yesterday), at=yesterday)
+    done = callbacks.process(Callback.objects.get().pk, at=now())
+    assert (done.status, Case.objects.get().kind) == ("processed", "unknown_refund")
+
+
+def test_a_stranger_cannot_say_when_a_callback_came(story: Story) -> None:
+    yesterday = now() - timedelta(days=1)
+    headers, body = signed(story.bank, "refund.updated", yesterday)
+    with pytest.raises(Invalid):
+        callbacks.receive("stripe", "", headers | {RECEIVED_AT: yesterday.isoformat()}, body, at=now())
+    assert not Callback.objects.exists()
