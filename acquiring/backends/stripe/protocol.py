@@ -45,6 +45,7 @@ from acquiring.types import (
 )
 
 LARGEST_CALLBACK = 256 * 1024  # bytes
+LONGEST_TEXT = 500  # of a description
 # A page lives so long at Stripe; one that must close earlier is closed by `void`.
 SHORTEST, LONGEST = timedelta(minutes=31), timedelta(hours=23, minutes=59)
 INTENTS, SESSIONS, REFUNDS = "/v1/payment_intents", "/v1/checkout/sessions", "/v1/refunds"
@@ -194,7 +195,7 @@ class Stripe:
             f"metadata[{ORDER}]": charge.our_id,
             f"metadata[{WAY}]": way,
         } | EXPAND
-        return form | ({"description": charge.description} if self._describe and charge.description else {})
+        return form | ({"description": _told(charge)} if self._describe else {})
 
     def _page(self, charge: Charge) -> dict[str, str]:
         item, intent = "line_items[0][price_data]", "payment_intent_data"
@@ -207,10 +208,10 @@ class Stripe:
             "line_items[0][quantity]": "1",
             f"{item}[currency]": charge.amount.currency.code.lower(),
             f"{item}[unit_amount]": str(units(charge.amount)),
-            f"{item}[product_data][name]": charge.description or charge.our_id,
+            f"{item}[product_data][name]": _told(charge),
             f"{intent}[metadata][{ORDER}]": charge.our_id,
             f"{intent}[metadata][{WAY}]": PAGE,
-            f"{intent}[description]": charge.description or charge.our_id,
+            f"{intent}[description]": _told(charge),
             f"{intent}[capture_method]": "automatic" if charge.capture else "manual",
         }
         form |= {f"payment_method_types[{number}]": name for number, name in enumerate(self._types)}
@@ -257,6 +258,11 @@ class Stripe:
         if answer.ok and outcome.reference:  # the status says it already; this only tidies up
             self._post(f"{INTENTS}/{quote(outcome.reference, safe='')}/cancel", {})
         return outcome if outcome.status is Status.CANCELLED else Outcome.unknown(outcome.message)
+
+
+def _told(charge: Charge) -> str:
+    """What the customer reads that it is for."""
+    return charge.description[:LONGEST_TEXT] or charge.our_id
 
 
 def _way_to_close(found: Found) -> str:

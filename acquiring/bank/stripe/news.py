@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from acquiring.bank.letters import Letter
@@ -57,7 +56,7 @@ class StripeNews:
     def headers(self, config: Config, body: bytes, forged: bool) -> dict[str, str]:
         """Signed anew for each delivery, as its time is part of the signature."""
         secret = "not the secret" if forged else config.callback_secret
-        signature = signing.sign(secret, body, int(time.time()))
+        signature = signing.sign(secret, body, int(config.now().timestamp()))
         return {"Content-Type": "application/json; charset=utf-8", signing.HEADER: signature}
 
     def received(self, status: int, answer: bytes) -> bool:
