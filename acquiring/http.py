@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -79,6 +80,7 @@ class Client:
     `base_url`: scheme, host and optional path prefix. `auth`: a (user, password) pair or a requests' AuthBase.
     `timeout`: seconds to wait for the answer; `connect_timeout`: seconds to reach the host. `idempotency_header`:
     what this acquirer calls it. `adapter`: replaces the network (a simulator mounts an in-process application).
+    `ca_bundle`: a file of certificates (PEM) to trust instead of the usual ones; ValueError where it is missing.
     Never retries, never follows a redirect, keeps no cookie and ignores the proxies of the environment.
     """
 
@@ -92,6 +94,7 @@ class Client:
         idempotency_header: str = "Idempotency-Key",
         headers: Mapping[str, str] | None = None,
         adapter: Adapter | None = None,
+        ca_bundle: str = "",
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._auth = auth
@@ -99,6 +102,9 @@ class Client:
         self._idempotency_header = idempotency_header
         self._headers = dict(headers or {})
         self._adapter = adapter
+        if ca_bundle and not Path(ca_bundle).is_file():
+            raise ValueError(f"the file of certificates {ca_bundle!r} is not there")
+        self._verify: bool | str = ca_bundle or True
         self._local = threading.local()
 
     def __repr__(self) -> str:
@@ -142,7 +148,9 @@ class Client:
             raise NotSent(f"the request could not be made: {type(problem).__name__}") from problem
         try:
             # `proxies` is spelled out: a session with trust_env=False would ask for none anyway.
-            answer = session.send(prepared, timeout=self._timeout, allow_redirects=False, proxies={}, verify=True)
+            answer = session.send(
+                prepared, timeout=self._timeout, allow_redirects=False, proxies={}, verify=self._verify
+            )
             return answer.status_code, answer.content
         except requests.RequestException as problem:
             if _never_left(problem):

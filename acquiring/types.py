@@ -123,12 +123,14 @@ class Clue:
     """What helps to look an operation up at an acquirer that does not find it by our id alone.
 
     `since`: it was not sent before. `amount`: what we asked for. `page_url`: the page that its checkout was given,
-    which therefore exists. The `payment_` ids are of a refund's payment.
+    which therefore exists. The `payment_` ids are of a refund's payment. `customer_id` is set where the customer's card
+    shall be kept.
     """
 
     since: datetime | None = None
     amount: Money | None = None
     page_url: str = ""
+    customer_id: str = ""
     payment_our_id: str = ""
     payment_reference: str = ""
 
@@ -138,8 +140,9 @@ class Outcome:
     """What is known of one charge or refund after asking.
 
     `reference` is the acquirer's own id. `absent` (only with UNKNOWN) says that the acquirer answered, and knows
-    no such operation. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome.
-    `receipt` is what became of its fiscal receipt, where the acquirer said.
+    no such operation; `again` (only with UNKNOWN) that sending the same order again is the way to bring it to its end,
+    and moves money once at most. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is
+    welcome. `receipt` is what became of its fiscal receipt, where the acquirer said.
     `raw` is the acquirer's answer with every secret removed.
     """
 
@@ -156,6 +159,7 @@ class Outcome:
     code: str = ""
     message: str = ""
     absent: bool = False
+    again: bool = False
     retry_after: datetime | None = None
     occurred_at: datetime | None = None
     receipt: ReceiptStatus | None = None
@@ -238,7 +242,9 @@ class Reply:
 class Capabilities:
     """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised.
 
-    `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit.
+    `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
+    operations of a day; else it can only be asked about those that we know. `closes_pages`: a page that nobody paid can
+    be closed; else it stays open until its time is over.
     """
 
     currencies: frozenset[str]
@@ -248,3 +254,5 @@ class Capabilities:
     partial_refund: bool = True
     receipts: bool = False
     charges_at_once: int = 0
+    statements: bool = True
+    closes_pages: bool = True

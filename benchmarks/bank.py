@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from acquiring.backends.sandbox import Sandbox
 
 KEY = "benchmark"
 PRICE = 29_900  # kopecks
+TAKES = 0.3  # seconds to charge a saved card
 AT = "2026-01-01T00:00:00+00:00"
 
 
@@ -76,12 +78,20 @@ def _refund(order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _AtOnce(BaseAdapter):
+    """`TAKES` seconds to charge a saved card; everything else at once."""
+
     def send(self, request: requests.PreparedRequest, *args: object, **kwargs: object) -> requests.Response:
         answer = requests.Response()
         answer.status_code, answer.request, answer.url = 200, request, str(request.url)
         order = json.loads(request.body or "{}")
         is_refund = str(request.url).endswith("/refunds")
-        told = _refund(order) if is_refund else _payment(order["order_id"], order["amount"], "created")
+        if is_refund:
+            told = _refund(order)
+        elif order.get("token"):
+            time.sleep(TAKES)
+            told = _payment(order["order_id"], order["amount"], "succeeded")
+        else:
+            told = _payment(order["order_id"], order["amount"], "created")
         answer._content = json.dumps(told).encode()
         return answer
 

@@ -21,7 +21,7 @@ def memory(peaks: Mapping[str, float]) -> str:
 
 def _line(each: Comparison) -> Sequence[str]:
     (statements, commits), (their_statements, their_commits) = each.asked
-    of_memory = each.at_most
+    of_memory = each.path == "memory"
     return (
         each.path,
         each.against,

@@ -163,14 +163,15 @@ def _outside(
     """The bare statements outside Django: psycopg's own connection and cursor, a transaction for each trip."""
 
     def one(item: Any) -> None:
-        with _connection().transaction(), _connection().cursor() as cursor:
+        with connected().transaction(), connected().cursor() as cursor:
             trip(cursor, item)
 
     return Side(name, prepare, each(one), statements=bare.STATEMENTS[bare_thing])
 
 
 @cache
-def _connection() -> psycopg.Connection[Any]:
+def connected() -> psycopg.Connection[Any]:
+    """psycopg's own connection to the same database."""
     at = connection.settings_dict
     return psycopg.connect(
         host=at["HOST"],

@@ -36,13 +36,15 @@ LIMITS: dict[str, Any] = {
 class Check:
     """One promise. `sql` gives a row for each breach; it may use %(at)s and the names of `LIMITS`.
 
-    One that is only `told` (parked rows, which wait for a human) is no breach.
+    One that is only `told` (parked rows, which wait for a human) is no breach. `joint`: several checks have this same
+    query, which is asked once, and says in a column `promise` whose name each row is for.
     """
 
     name: str
     sentence: str
     sql: str | Callable[[], str]
     told: bool = False
+    joint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Report:
 class CannotAudit(Exception):
     """The database cannot be read as it should be; the text says why."""
 
+
+OURS = {"found_in_all", "found_as", "promise"}  # columns that are no part of what is found
 
 _checks: dict[str, Check] = {}
 _explanations: list[str] = []
@@ -123,44 +127,44 @@ def run(*, at: datetime, shown: int = 10, only: frozenset[str] = frozenset()) ->
     try:
         with _snapshot():
             report.rows = sum(_count(table) for table in _tables)
-            for check in _checks.values():
-                if not only or check.name in only:
-                    _ask(check, report, at=at, shown=shown)
+            for sql, checks in _questions(only).items():
+                _ask(sql, checks, report, at=at, shown=shown)
     except DatabaseError as error:
         raise CannotAudit(f"The database cannot be read: {str(error).strip().splitlines()[0]}") from error
     report.seconds = time.monotonic() - began
     return report
 
 
-def state_told(noun: str, table: str, unborn: str = "") -> Check:
-    """The promise that each row of `table` is in the state that its last event told; `unborn` needs no event."""
-    sql = """
-        WITH latest AS (
-            SELECT DISTINCT ON (subject_id) subject_id, to_state FROM billing_event
-             WHERE subject_type = '<noun>' AND to_state <> '' ORDER BY subject_id, id DESC)
-        SELECT row.id AS subject, row.status, latest.to_state AS told
-          FROM <table> row LEFT JOIN latest ON latest.subject_id = row.id
-         WHERE row.status IS DISTINCT FROM coalesce(latest.to_state, '<unborn>')"""
-    sql = sql.replace("<noun>", noun).replace("<table>", table).replace("<unborn>", unborn)
-    return Check(f"{noun}.state_told", f"Each {noun} is in the state that its last event told.", sql)
+def _questions(only: frozenset[str]) -> dict[str, list[Check]]:
+    """The queries, each with those of the checks wanted that it answers."""
+    questions: dict[str, list[Check]] = {}
+    for check in _checks.values():
+        if not only or check.name in only:
+            sql = check.sql if isinstance(check.sql, str) else check.sql()
+            questions.setdefault(sql, []).append(check)
+    return questions
 
 
-def _ask(check: Check, report: Report, *, at: datetime, shown: int) -> None:
-    sql = check.sql if isinstance(check.sql, str) else check.sql()
+def _ask(sql: str, checks: list[Check], report: Report, *, at: datetime, shown: int) -> None:
+    """Asks the query of these checks, of one as a rule; what each row is for is in `promise` where they are several."""
+    promise = "promise" if checks[0].joint else "''"
     began = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) OVER () AS found_in_all, * FROM ({sql}) AS breach LIMIT %(shown)s",  # noqa: S608  ours
+            "SELECT * FROM (SELECT count(*) OVER each AS found_in_all, row_number() OVER each AS found_as, *"  # noqa: S608  ours
+            f" FROM ({sql}) AS breach WINDOW each AS (PARTITION BY {promise})) AS found WHERE found_as <= %(shown)s",
             LIMITS | {"at": at, "shown": shown},
         )
         columns = [column.name for column in cursor.description or ()]
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    report.timings[check.name] = time.monotonic() - began
-    report.checks += 1
-    if rows:
-        count = int(rows[0]["found_in_all"])
-        rows = [{name: value for name, value in row.items() if name != "found_in_all"} for row in rows]
-        (report.told if check.told else report.breaches).append(Finding(check, count, rows))
+    report.timings["+".join(check.name for check in checks)] = time.monotonic() - began
+    for check in checks:
+        report.checks += 1
+        mine = [row for row in rows if not check.joint or row["promise"] == check.name]
+        if mine:
+            told = [{name: value for name, value in row.items() if name not in OURS} for row in mine]
+            finding = Finding(check, int(mine[0]["found_in_all"]), told)
+            (report.told if check.told else report.breaches).append(finding)
 
 
 def _count(table: str) -> int:

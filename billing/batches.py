@@ -36,11 +36,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A payment that was made, its invoice, both locked; and the callback that says so."""
+    """A payment that was made, its invoice, both locked; and what the acquirer says of it."""
 
     payment: Payment
     invoice: Invoice
-    said: Said
+    outcome: Outcome
 
 
 def settle(callback_ids: Sequence[int], *, at: datetime) -> list[int]:
@@ -66,9 +66,15 @@ def _settled(callback_ids: Sequence[int], at: datetime) -> set[int]:
     received = Callback.objects.filter(pk__in=callback_ids, status=Callback.Status.RECEIVED).order_by("pk")
     said = _successes(list(received.select_for_update(skip_locked=True, no_key=True)))
     made = _locked(said) if len(said) >= FEW else []
-    if made:
-        _write(made, at)
-    return {each.said.callback.pk for each in made}
+    if not made:
+        return set()
+    write(made, before=Payment.Status.PENDING, at=at)
+    done = [said[each.payment.pk].callback for each in made]
+    for callback, each in zip(done, made, strict=True):
+        callback.status, callback.note, callback.processed_at = Callback.Status.PROCESSED, "", at
+        callback.subject_type, callback.subject_id = Payment.noun, each.payment.pk
+    bulk.save(done, "status", "note", "processed_at", "subject_type", "subject_id")
+    return {callback.pk for callback in done}
 
 
 def _successes(callbacks: Iterable[Callback]) -> dict[uuid.UUID, Said]:
@@ -102,7 +108,7 @@ def _locked(said: dict[uuid.UUID, Said]) -> list[Made]:
     for payment in waiting.order_by("pk").select_for_update(skip_locked=True):
         payment.invoice = invoices[payment.invoice_id]
         if _ordinary(payment, said[payment.pk]):
-            made.append(Made(payment, payment.invoice, said[payment.pk]))
+            made.append(Made(payment, payment.invoice, said[payment.pk].outcome))
     return made
 
 
@@ -118,27 +124,22 @@ def _ordinary(payment: Payment, said: Said) -> bool:
     return not (payment.save_card and card and card.token)
 
 
-def _write(made: Sequence[Made], at: datetime) -> None:
+def write(made: Sequence[Made], *, before: str, at: datetime) -> None:
+    """Settles these payments, all in the state `before`, and their open invoices: rows, events and books."""
     for each in made:
-        settlement.note(each.payment, each.said.outcome, at)
-        settlement.take(each.payment, each.said.outcome, at)
+        settlement.note(each.payment, each.outcome, at)
+        settlement.take(each.payment, each.outcome, at)
         each.payment.succeed()
         each.invoice.paid_at, each.invoice.next_sweep_at = at, None
         each.invoice.pay()
     payments, invoices = [each.payment for each in made], [each.invoice for each in made]
     bulk.save(payments, "status", "updated_at", *settlement.NOTED, *settlement.TAKEN)
     bulk.save(invoices, "status", "updated_at", "paid_at", "next_sweep_at")
-    _tell(made, at)
+    _tell(made, before, at)
     _book(made, at)
-    for each in made:
-        callback = each.said.callback
-        callback.status, callback.note, callback.processed_at = Callback.Status.PROCESSED, "", at
-        callback.subject_type, callback.subject_id = Payment.noun, each.payment.pk
-    done = [each.said.callback for each in made]
-    bulk.save(done, "status", "note", "processed_at", "subject_type", "subject_id")
 
 
-def _tell(made: Sequence[Made], at: datetime) -> None:
+def _tell(made: Sequence[Made], before: str, at: datetime) -> None:
     """`payment.succeeded`, then `invoice.paid`, as each acquirer's word."""
     lines = settlement.what_of([each.invoice for each in made])
     by_acquirer: dict[str, list[Made]] = defaultdict(list)
@@ -148,7 +149,7 @@ def _tell(made: Sequence[Made], at: datetime) -> None:
         actor = f"acquirer:{acquirer}"
         payments = [(each.payment, settlement.told(each.payment, lines[each.invoice.pk])) for each in theirs]
         invoices = [(each.invoice, {"payment": str(each.payment.pk)}) for each in theirs]
-        _changed(payments, Payment.Status.PENDING, actor, at)
+        _changed(payments, before, actor, at)
         _changed(invoices, Invoice.Status.OPEN, actor, at)
 
 
@@ -170,7 +171,7 @@ def _book(made: Sequence[Made], at: datetime) -> None:
                 amount=each.payment.captured,
                 currency=each.payment.currency,
                 description=f"Payment of invoice {each.invoice.number}",
-                at=each.said.outcome.occurred_at or at,
+                at=each.outcome.occurred_at or at,
             )
             for each in made
         ]

@@ -8,12 +8,27 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from acquiring import registry
 from acquiring.base import RECEIVED_AT, BadCallback
 from acquiring.types import Notice, Outcome, Reply, Status, Subject, Verdict
-from billing import batches, outcomes, payments, receipts, reconciliation, refunds, settlement, sweeps, wake
+from billing import (
+    batches,
+    calls,
+    events,
+    outcomes,
+    payments,
+    receipts,
+    reconciliation,
+    refunds,
+    settlement,
+    suspense,
+    sweeps,
+    wake,
+)
 from billing.errors import Invalid, NotFound
-from billing.models import Callback, Case, Invoice, Payment, Refund
+from billing.models import Callback, Case, Invoice, Payment, Receipt, Refund
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +159,7 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if notice.trusted:
         payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)
         reconciliation.charged_back(payment, said, at=at)
+        _keep_late_card(payment, said, at)
     else:
         payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
     callback.subject_id = payment.pk  # the same order captured again is a payment of its own
@@ -158,11 +174,27 @@ def _spoken_of(acquirer: str, said: Outcome) -> Payment | None:
     return ours.filter(pk=_uuid(said.our_id)).first()
 
 
+def _keep_late_card(payment: Payment, said: Outcome, at: datetime) -> None:
+    """The card of a payment that was settled before, by our own asking, of an acquirer that does not tell it then."""
+    told = said.card is not None and said.card.token and said.reference == payment.acquirer_payment_id
+    if not told or not payment.save_card or payment.method_id or payment.status != Payment.Status.SUCCEEDED:
+        return
+    with transaction.atomic():
+        payment = refunds.lock_payment(payment.pk)
+        if payment.method_id is None and said.card is not None:
+            payment.method = settlement.save_card(payment.user_id, payment.acquirer, said.card, at=at)
+            payment.save(update_fields=["method", "updated_at"])
+            data = settlement.told(payment)
+            events.emit("payment.card_kept", payment, actor=f"acquirer:{payment.acquirer}", at=at, data=data)
+
+
 def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
+    if not notice.outcome.our_id and not notice.outcome.reference:
+        return _rung(callback, notice, at)
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
-        if Case.objects.filter(pk=_uuid(notice.outcome.our_id)).exists():
-            return ""  # what a case of ours gave back is booked by that case
+        if case := Case.objects.filter(pk=_uuid(notice.outcome.our_id), acquirer=callback.acquirer).first():
+            return _act_on_a_case(callback, case, notice, at)
         if notice.trusted and reconciliation.unknown_refund(
             callback.acquirer, notice.outcome, notice.payment_reference, at=at
         ):
@@ -177,6 +209,34 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     else:
         refund = refunds.check(refund.pk, at=at)
     return "" if refund.status == Refund.Status.FAILED else refund.parked
+
+
+def _act_on_a_case(callback: Callback, case: Case, notice: Notice, at: datetime) -> str:
+    """What a case gave back may be made after it was closed otherwise: it is booked when it is made."""
+    callback.subject_type, callback.subject_id = Case.noun, case.pk
+    said = notice.outcome
+    if not notice.trusted:
+        said = calls.acquirer(case.acquirer).fetch(Subject.REFUND, str(case.pk), said.reference)
+    return suspense.given_back(case.pk, said, at=at)
+
+
+def _rung(callback: Callback, notice: Notice, at: datetime) -> str:
+    """Money of a payment went back, by which refund it does not say: those of ours that wait are asked about."""
+    found = Payment.objects.filter(acquirer=callback.acquirer, acquirer_payment_id=notice.payment_reference or "-")
+    payment = found.first()
+    if payment is None:
+        return f"{callback.acquirer} gave back money of payment {notice.payment_reference}, which we do not know."
+    callback.subject_type, callback.subject_id = Payment.noun, payment.pk
+    if notice.only_receipt:  # of a refund, and where several wait for theirs it could be any one's
+        waiting = payment.refunds.filter(fiscal_receipt__status=Receipt.Status.PENDING)[:2]
+        if len(waiting) == 1:
+            receipts.note(waiting[0], notice.outcome.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
+        return ""
+    for pk in payment.refunds.filter(status__in=Refund.LIVE).values_list("pk", flat=True):
+        refunds.check(pk, at=at)
+    if payment.refunds.exists() or payment.cases.exists():
+        return ""
+    return f"{callback.acquirer} gave back money of this payment; we did not ask for it."
 
 
 def _uuid(text: str) -> uuid.UUID:

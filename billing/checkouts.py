@@ -13,15 +13,17 @@ LEASE = timedelta(minutes=2)
 LONGEST = timedelta(hours=6)
 
 
-def close(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str) -> Invoice:
+def close(invoice_id: uuid.UUID, *, actor: str, at: datetime, reason: str, patient: bool = False) -> Invoice:
     """Voids an open invoice, after the acquirer has confirmed that its live payment can no longer succeed.
 
-    Raises Conflict `invoice_paid` when it turns out paid, `payment_in_progress` while the acquirer cannot say.
+    Where the acquirer cannot close its page, the invoice is `patient`ly left open for as long as that page is; else
+    what is paid there from now on goes back. Raises Conflict `invoice_paid` when it turns out paid,
+    `payment_in_progress` while the acquirer cannot say.
     """
     for payment_id in Payment.objects.filter(invoice_id=invoice_id, status__in=Payment.LIVE).values_list(
         "pk", flat=True
     ):
-        payments.cancel(payment_id, at=at)
+        payments.cancel(payment_id, at=at, patient=patient)
     return invoices.void(invoice_id, actor=actor, at=at, reason=reason)
 
 
@@ -40,7 +42,7 @@ def close_due(*, at: datetime, limit: int = 20) -> int:
 
 def _close_quietly(invoice_id: uuid.UUID, at: datetime) -> None:
     try:
-        close(invoice_id, actor="system", at=at, reason="Not paid in time")
+        close(invoice_id, actor="system", at=at, reason="Not paid in time", patient=True)
     except Conflict:  # paid in the last moment, or the acquirer cannot say yet
         _later(invoice_id, at)
 

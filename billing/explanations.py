@@ -130,7 +130,7 @@ def _state(payment: Payment) -> str:
         top = " It came on top of what was owed, so it is given back." if payment.surplus else ""
         return f"Paid on {moment(payment.settled_at)}.{top}"
     if status == Payment.Status.FAILED:
-        return f"Not paid: {_refused(payment)}."
+        return f"Not paid: {refused(payment)}."
     if status == Payment.Status.PENDING and payment.method_id:
         return "The bank has it and has not answered yet."
     return {
@@ -142,7 +142,8 @@ def _state(payment: Payment) -> str:
     }[status]
 
 
-def _refused(payment: Payment) -> str:
+def refused(payment: Payment) -> str:
+    """Why a payment failed, in the bank's words where those help."""
     if payment.decline in QUOTED and payment.decline_message:
         return payment.decline_message.rstrip(".")
     return {

@@ -69,6 +69,11 @@ def permit(
         raise Stopped(stopped.sentence)
 
 
+def within(people: int, amounts: Iterable[Money], forecast: Forecast) -> bool:
+    """Whether `permit` would let so much go on by this forecast."""
+    return _within(people, _added(amounts), forecast.people, _added(forecast.amounts))
+
+
 def standing(sweep: str) -> bool:
     """Whether a sweep is stopped now."""
     return Halt.objects.filter(sweep=sweep, status__in=Halt.STANDING).exists()

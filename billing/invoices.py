@@ -6,24 +6,35 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.db import transaction
 from moneyed import Money
 
-from billing import events, money, wake
+from billing import bulk, events, money, wake
 from billing.errors import Conflict, NotFound
 from billing.models import Account, Invoice, InvoiceLine, Payment
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An invoice to be, of many that are issued at once."""
+    """An invoice to be, of many that are issued at once. Events know it as the invoice."""
+
+    noun: ClassVar[str] = Invoice.noun
 
     user_id: uuid.UUID
     lines: Sequence[Line]
     account: Account
     purpose: str
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def pk(self) -> uuid.UUID:
+        return self.id
+
+    @property
+    def customer_id(self) -> uuid.UUID:
+        return self.user_id
 
     @property
     def total(self) -> Money:
@@ -80,38 +91,39 @@ def issue(
     return invoice
 
 
-def issue_many(drafts: Sequence[Draft], *, actor: str, at: datetime) -> list[Invoice]:
+def issue_many(drafts: Sequence[Draft], *, actor: str, at: datetime) -> None:
     """Issues many open invoices, none of which runs out by itself, in a few statements however many they are.
 
     Each has the id of its draft. Call it in a transaction. Raises IntegrityError for lines that do not add up.
     """
-    issued = Invoice.objects.bulk_create(
-        Invoice(
-            id=draft.id,
-            user_id=draft.user_id,
-            status=Invoice.Status.OPEN,
-            purpose=draft.purpose,
-            account=draft.account,
-            total=money.to_minor(draft.total),
-            currency=draft.total.currency.code,
-            created_at=at,
-        )
-        for draft in drafts
+    totals = [draft.total for draft in drafts]
+    bulk.insert(
+        Invoice,
+        [
+            {
+                "id": draft.id,
+                "user_id": draft.user_id,
+                "purpose": draft.purpose,
+                "account_id": draft.account.pk,
+                "total": money.to_minor(total),
+                "currency": total.currency.code,
+            }
+            for draft, total in zip(drafts, totals, strict=True)
+        ],
+        status=Invoice.Status.OPEN,
+        created_at=at,
+        updated_at=at,
     )
-    InvoiceLine.objects.bulk_create(
-        _row(invoice, position, line)
-        for invoice, draft in zip(issued, drafts, strict=True)
-        for position, line in enumerate(draft.lines, 1)
-    )
+    lines = [(draft.id, number, line) for draft in drafts for number, line in enumerate(draft.lines, 1)]
+    bulk.insert(InvoiceLine, [{"invoice_id": pk, "position": number} | _values(line) for pk, number, line in lines])
     events.emit_many(
         "invoice.issued",
-        [(invoice, {"total": money.plain(draft.total)}) for invoice, draft in zip(issued, drafts, strict=True)],
+        [(draft, {"total": money.plain(total)}) for draft, total in zip(drafts, totals, strict=True)],
         actor=actor,
         at=at,
         from_state=Invoice.Status.DRAFT,
         to_state=Invoice.Status.OPEN,
     )
-    return issued
 
 
 def get(invoice_id: uuid.UUID) -> Invoice:
@@ -204,13 +216,15 @@ def write_off(invoice: Invoice, *, actor: str, at: datetime, reason: str) -> Inv
 
 
 def _row(invoice: Invoice, position: int, line: Line) -> InvoiceLine:
-    return InvoiceLine(
-        invoice=invoice,
-        position=position,
-        product=line.product,
-        description=line.description,
-        quantity=line.quantity,
-        unit_price=money.to_minor(line.unit_price),
-        discount=money.to_minor(line.discount) if line.discount is not None else 0,
-        amount=money.to_minor(line.amount),
-    )
+    return InvoiceLine(invoice=invoice, position=position, **_values(line))
+
+
+def _values(line: Line) -> dict[str, Any]:
+    return {
+        "product": line.product,
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit_price": money.to_minor(line.unit_price),
+        "discount": money.to_minor(line.discount) if line.discount is not None else 0,
+        "amount": money.to_minor(line.amount),
+    }

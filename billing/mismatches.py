@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from acquiring.types import Outcome, Status
 from billing import money
 from billing.models import Payment
 
 
-def odd(payment: Payment, outcome: Outcome, sure: bool) -> str:
+def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] | None = None) -> str:
     """Why this cannot be the answer to our order, in words; empty when it can.
 
-    `sure`: the acquirer was asked about this very capture, so it may bear another id.
+    `sure`: the acquirer was asked about this very capture, so it may bear another id. `known`: the acquirer's ids of
+    this answer and others that payments of ours bear already, where somebody has looked.
     """
     if outcome.our_id and outcome.our_id != str(payment.pk):
         return f"The acquirer answers for another order, {outcome.our_id}."
@@ -18,7 +21,7 @@ def odd(payment: Payment, outcome: Outcome, sure: bool) -> str:
     believed = sure and outcome.status == Status.SUCCEEDED and outcome.our_id == str(payment.pk)
     if other and payment.acquirer_payment_id and not believed:
         return f"The acquirer speaks of payment {outcome.reference}, ours is {payment.acquirer_payment_id}."
-    if other and _is_another_s(payment, outcome.reference):
+    if other and (_is_another_s(payment, outcome.reference) if known is None else outcome.reference in known):
         return f"The acquirer speaks of payment {outcome.reference}, which is another one of ours."
     if outcome.absent and payment.acquirer_payment_id:
         return f"The acquirer gave this payment the id {payment.acquirer_payment_id}, and now does not know it."

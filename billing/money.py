@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from moneyed import Currency, Money, get_currency
@@ -28,6 +29,7 @@ def currency(code: str) -> Currency:
         raise BadAmount(f"{code!r:.20} is not a currency code") from None
 
 
+@lru_cache(maxsize=4096)  # most sums are prices
 def from_minor(minor: int, code: str) -> Money:
     """`minor` units (kopecks, cents, yen) as Money."""
     unit = currency(code)
@@ -52,6 +54,7 @@ def plain(money: Money) -> str:
     return f"{money.amount:.{decimals(money.currency.code)}f}"
 
 
+@lru_cache(maxsize=4096)
 def spoken(money: Money) -> str:
     """For people: "1 342.00 ₽". Spaces do not break."""
     number = f"{money.amount:,.{decimals(money.currency.code)}f}".replace(",", "\u00a0")

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from acquiring.types import Outcome
+from acquiring.types import Decline, Outcome, Status
 
 
 def kept(outcome: Outcome) -> Outcome:
     """The outcome with texts that PostgreSQL can store."""
     texts = {name: storable(getattr(outcome, name)) for name in ("reference", "redirect_url", "code", "message", "raw")}
     return replace(outcome, **texts)
+
+
+def of_the_payment(outcome: Outcome) -> Outcome:
+    """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
+    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
+        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
+    return outcome
 
 
 def storable(value: Any) -> Any:

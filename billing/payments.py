@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, health, invoices, outgoing, receipts, routes, settlement, sweeps, wake
+from billing import calls, events, health, invoices, outcomes, outgoing, receipts, routes, settlement, sweeps, wake
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
 HURRY_EVERY = timedelta(seconds=3)
+LEFT_OPEN = Outcome(Status.CANCELLED, message="The bank's page closes by itself; nobody waits for it any more.")
+NOTHING_THERE = Outcome(Status.CANCELLED, message="The bank has never received this payment.")
 WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
 
 
@@ -102,13 +104,19 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    charge, backend = _charge(payment), calls.acquirer(payment.acquirer)
+    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
-    answer = outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
+    return answered(payment, outcome, at=at, first=first)
+
+
+def answered(payment: Payment, answer: Outcome, *, at: datetime, first: bool = False) -> Payment:
+    """Applies what the acquirer answered when the payment was sent; `first` as in `submit`."""
+    payment_id, outcome = payment.pk, answer
     if not first or Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.CREATED, checks=0).exists():
-        outcome = _of_the_payment(outcome)  # not the only try
+        outcome = outcomes.of_the_payment(outcome)  # not the only try
     payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
     health.note(payment.acquirer, answer, at=at)
     return payment
@@ -125,7 +133,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
         return _close_page(payment, at=at)
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     health.looked_up(payment.acquirer, outcome, at=at)
-    if outcome.absent and payment.is_live and not payment.acquirer_payment_id:
+    if (outcome.absent or outcome.again) and payment.is_live and not payment.acquirer_payment_id:
         return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
@@ -147,13 +155,24 @@ def check_as(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment:
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at, sure=True)
 
 
-def cancel(payment_id: uuid.UUID, *, at: datetime) -> Payment:
+def cancel(payment_id: uuid.UUID, *, at: datetime, patient: bool = False) -> Payment:
     """Asks the acquirer to close the page or release the hold of a live payment, and applies what it then says.
 
-    The payment may turn out paid after all. Raises NotFound.
+    The payment may turn out paid after all. A page that its acquirer cannot close is `patient`ly left to its customer;
+    else it is given up here, followed until its time is over, and what is paid on it goes back. Raises NotFound.
     """
     payment = _get(payment_id)
-    return _close_page(payment, at=at) if payment.is_live else payment
+    if not payment.is_live:
+        return payment
+    outcome = _voided(payment, at)
+    payment = settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
+    closes = calls.acquirer(payment.acquirer).capabilities.closes_pages
+    if patient or closes or payment.method_id or outcome.status != Status.PENDING:
+        return payment
+    with transaction.atomic():
+        payment = settlement.apply(payment_id, LEFT_OPEN, actor="system", at=at)
+        Payment.objects.filter(pk=payment_id, status=Payment.Status.CANCELLED).update(next_check_at=at + LEASE)
+    return payment
 
 
 def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
@@ -167,8 +186,8 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     if payment.status != Payment.Status.AUTHORIZED:
         raise Conflict("Only an authorized payment can be captured.", "not_authorized")
     backend = calls.acquirer(payment.acquirer)
-    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, _charge(payment))
-    return settlement.apply(payment_id, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+    outcome = backend.capture(str(payment.pk), payment.acquirer_payment_id, order(payment))
+    return settlement.apply(payment_id, outcomes.of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
@@ -195,18 +214,6 @@ def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
     # This check is on top of the sweep's own, which are what "not said for days" and the back-off count.
     if waiting.update(next_check_at=at, updated_at=at, checks=Greatest(F("checks") - 1, 0)):
         wake.now("billing.tasks.poll_payments")
-
-
-def remove_card(method_id: uuid.UUID, user_id: uuid.UUID, *, at: datetime) -> PaymentMethod:
-    """Removes a customer's saved card; it is never charged again. Raises NotFound."""
-    with transaction.atomic():
-        method = PaymentMethod.objects.select_for_update().filter(pk=method_id, user_id=user_id).first()
-        if method is None:
-            raise NotFound("There is no such card.", "card_not_found")
-        if method.removed_at is None:
-            method.removed_at = at
-            method.save(update_fields=["removed_at"])
-    return method
 
 
 def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Payment:
@@ -236,23 +243,22 @@ def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Pa
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
+    return settlement.apply(payment.pk, _voided(payment, at), actor=f"acquirer:{payment.acquirer}", at=at)
+
+
+def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    return settlement.apply(payment.pk, _of_the_payment(outcome), actor=f"acquirer:{payment.acquirer}", at=at)
+    known = payment.acquirer_payment_id or payment.redirect_url or at < payment.created_at + LEASE  # or on its way
+    return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 
-def _of_the_payment(outcome: Outcome) -> Outcome:
-    """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
-    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
-        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
-    return outcome
-
-
-def _charge(payment: Payment) -> Charge:
+def order(payment: Payment, what: str = "") -> Charge:
+    """What the acquirer is asked for; `what` the invoice is for, where that is known."""
     return Charge(
         our_id=str(payment.pk),
         amount=payment.money,
-        description=f"{settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
+        description=f"{what or settlement.what(payment.invoice)} (invoice {payment.invoice.number})",
         customer_id=str(payment.user_id),
         customer_email=payment.user.email,
         return_url=payment.return_url,
@@ -265,7 +271,7 @@ def _charge(payment: Payment) -> Charge:
 
 
 def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
-    """The acquirer has never seen a payment of ours: send it while its key is certainly known, else give it up."""
+    """The acquirer has never seen a payment of ours (or all of it): send it while its key is known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
     if at < payment.created_at + window - WINDOW_MARGIN:
         if expired and payment.method is None:

@@ -13,7 +13,7 @@ from django.db.models import Sum
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Outcome, StatementLine, Status, Subject
-from billing import calls, events, ledger, money, outcomes, payments, refunds, statements
+from billing import calls, events, ledger, money, outcomes, payments, refunds, statements, suspense
 from billing.models import Case, Payment, Refund
 from billing.statements import Ours
 
@@ -60,7 +60,7 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
     """
     result = Result(acquirer, day)
     with statements.listing() as listed:
-        for lines in statements.chunks(calls.acquirer(acquirer).statement(day)):
+        for lines in statements.chunks(statements.of(acquirer, day)):
             result.lines += len(lines)
             listed.add(lines)
             known = statements.ours(acquirer, lines)
@@ -150,16 +150,33 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
+    if not calls.acquirer(result.acquirer).capabilities.statements:
+        _given_back_there(result, said, ours, at=at)
     if said.charged_back is not None:
         case = charged_back(ours, said, at=at, day=result.day)
         result.opened += [case] if case else []
+
+
+def _given_back_there(result: Result, said: Outcome, ours: Payment, *, at: datetime) -> None:
+    """More of a payment went back than we have promised, at an acquirer that lists no refunds."""
+    if said.refunded is None or ours.status != Payment.Status.SUCCEEDED or said.refunded <= ours.refunded_money:
+        return
+    reference = f"{said.reference}:{money.to_minor(said.refunded)}"
+    key = f"{result.acquirer}:unknown_refund:{reference}"[:400]
+    new = not Case.objects.filter(dedupe_key=key).exists()
+    more = Outcome(Status.SUCCEEDED, reference, amount=said.refunded - ours.refunded_money)
+    case = unknown_refund(result.acquirer, more, said.reference, at=at, day=result.day)
+    if case is not None:
+        result.seen.add(case.dedupe_key)
+        result.opened += [case] if new else []
 
 
 def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
     ours = known.refund(said)
     if ours is None:
-        if said.our_id not in known.given_back:  # by a case
+        given_back = known.given_back.get(said.our_id)  # by a case
+        if given_back is None or suspense.given_back(given_back, said, at=at):
             key = f"{result.acquirer}:unknown_refund:{said.reference}"[:400]
             before = Case.objects.filter(dedupe_key=key).exists()
             case = unknown_refund(result.acquirer, said, line.payment_reference, at=at, day=result.day)
@@ -190,8 +207,9 @@ def _differ(result: Result, said: Outcome, ours: Any, booked: Any, *, at: dateti
 def _missing_there(result: Result, left: dict[str, Any], *, at: datetime) -> None:
     """Our operations of the day that the statements of the days around it do not list, nor the acquirer knows."""
     backend = calls.acquirer(result.acquirer)
+    lists = backend.capabilities.statements
     for day in (result.day - timedelta(days=1), result.day + timedelta(days=1)):
-        if left and day <= at.astimezone(UTC).date():
+        if left and lists and day <= at.astimezone(UTC).date():
             for lines in statements.chunks(backend.statement(day)):
                 around = statements.names(lines)
                 left = {pk: row for pk, row in left.items() if not {pk, _theirs(row)} & around}

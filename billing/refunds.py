@@ -131,13 +131,13 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
 
 
 def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
-    """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it."""
+    """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it, or says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
-    if outcome.absent and refund.is_live and not refund.acquirer_refund_id:
+    if (outcome.absent or outcome.again) and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
@@ -168,7 +168,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         elif outcome.status == Status.UNKNOWN and refund.status != Refund.Status.UNKNOWN:
             events.change(refund, refund.doubt, actor=actor, at=at, save=NOTED, reason=outcome.message)
         elif outcome.status == Status.PENDING and refund.status != Refund.Status.PENDING:
-            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED)
+            events.change(refund, refund.wait, actor=actor, at=at, save=NOTED, data=told(refund))
         else:
             _save(refund)
     return refund

@@ -6,12 +6,11 @@ import uuid
 from datetime import datetime
 
 from django.db import transaction
-from moneyed import Money
 
 from acquiring.types import RefundOrder, Status, Subject
-from billing import calls, events, ledger, payments, reconciliation, refunds, settlement
+from billing import calls, events, ledger, payments, reconciliation, refunds, settlement, suspense
 from billing.errors import Conflict, Invalid, NotFound
-from billing.models import Account, Case, Payment, Refund, Transfer
+from billing.models import Account, Case, Payment, Refund
 
 Kind = Case.Kind
 WAYS: dict[str, tuple[str, ...]] = {
@@ -43,16 +42,16 @@ def resolve(
         _ask(case, at=at)
     elif how == "give_back":
         with transaction.atomic():
-            _book(_lock(case_id), at=at)
+            suspense.book(_lock(case_id), at=at)
         _give_back(case, at=at)
     with transaction.atomic():
         case = _lock(case_id)
         if how == "book":
             _check_it_cannot_be_recorded(case)
-            _book(case, at=at)
+            suspense.book(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
         elif how == "give_back":
-            _post(case, ":back", (case.their_money - case.our_money) * -1, at=at)
+            suspense.book_back(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
         elif how in ("loss", "won"):
             _end_dispute(case, how, at=at)
@@ -79,13 +78,6 @@ def _lock(case_id: uuid.UUID) -> Case:
     return case
 
 
-def _book(case: Case, *, at: datetime) -> None:
-    """What the acquirer has more (or less) than we have booked goes to suspense."""
-    refund = case.kind == Kind.UNKNOWN_REFUND or case.refund is not None
-    more = case.their_money - case.our_money
-    _post(case, "", more * -1 if refund else more, at=at)
-
-
 def _check_it_cannot_be_recorded(case: Case) -> None:
     """A refund of a payment of ours belongs to that payment: in suspense it would leave too much to give back."""
     if case.kind != Kind.UNKNOWN_REFUND or case.payment is None:
@@ -97,17 +89,6 @@ def _check_it_cannot_be_recorded(case: Case) -> None:
     spent = account.kind == Account.Kind.WALLET and ledger.held(account, lock=True) < case.their_money
     if payment.refundable >= case.their_money and not spent:
         raise Conflict("This payment has room for it: record it there.", "record_it")
-
-
-def _post(case: Case, step: str, into_cash: Money, *, at: datetime) -> None:
-    """Books between cash and suspense, once for each step of a case."""
-    cash, suspense = ledger.cash(case.acquirer, case.currency), ledger.suspense(case.currency)
-    debit, credit = (cash, suspense) if into_cash.amount > 0 else (suspense, cash)
-    reference = f"case:{case.pk}{step}"
-    if into_cash.amount and not Transfer.objects.filter(reference=reference).exists():
-        ledger.post(
-            reference, debit=debit, credit=credit, amount=abs(into_cash), description=case.sentence[:200], at=at
-        )
 
 
 def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
@@ -124,7 +105,7 @@ def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
 
 def _end_dispute(case: Case, how: str, *, at: datetime) -> None:
     if how == "won":
-        _post(case, ":won", case.their_money, at=at)
+        suspense.post(case, ":won", case.their_money, at=at)
         payment = refunds.lock_payment(case.payment.pk) if case.payment else None
         if payment is not None:  # what the bank has returned can be given back again
             payment.charged_back = max(payment.charged_back - case.theirs, 0)

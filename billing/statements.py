@@ -9,17 +9,20 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
-from acquiring.types import Outcome, StatementLine, Subject
-from billing import outcomes
+from acquiring.http import Unanswered
+from acquiring.types import Outcome, StatementLine, Status, Subject
+from billing import calls, outcomes
 from billing.models import Case, Payment, Refund
 
 CHUNK = 500  # lines
+DAY = timedelta(days=1)
 
 UNLISTED = {
     Payment: """
@@ -40,6 +43,36 @@ def chunks(lines: Iterable[StatementLine]) -> Iterator[list[StatementLine]]:
     each = map(_kept, lines)
     while chunk := list(islice(each, CHUNK)):
         yield chunk
+
+
+def of(acquirer: str, day: date) -> Iterator[StatementLine]:
+    """The acquirer's statement of a day, or what stands for it. Raises Unanswered."""
+    backend = calls.acquirer(acquirer)
+    return backend.statement(day) if backend.capabilities.statements else asked(acquirer, day)
+
+
+def asked(acquirer: str, day: date) -> Iterator[StatementLine]:
+    """Instead of the statement that an acquirer does not give: our own operations of that day (UTC), each asked about.
+
+    What only the acquirer knows is not found so. Raises Unanswered where it does not say what became of one.
+    """
+    since = datetime.combine(day, time(), UTC)
+    of_the_day = Q(created_at__range=(since, since + DAY)) | Q(settled_at__range=(since, since + DAY))
+    for payment in Payment.objects.filter(of_the_day, acquirer=acquirer).order_by("created_at").iterator(CHUNK):
+        yield from _asked(payment, Subject.PAYMENT, payment.acquirer_payment_id, "")
+    made = Refund.objects.filter(of_the_day, payment__acquirer=acquirer).select_related("payment")
+    for refund in made.order_by("created_at").iterator(CHUNK):
+        yield from _asked(refund, Subject.REFUND, refund.acquirer_refund_id, refund.payment.acquirer_payment_id)
+
+
+def _asked(row: Payment | Refund, subject: Subject, reference: str, payment_reference: str) -> Iterator[StatementLine]:
+    acquirer = row.acquirer if isinstance(row, Payment) else row.payment.acquirer
+    said = calls.acquirer(acquirer).fetch(subject, str(row.pk), reference, calls.clue(row))
+    if said.status == Status.UNKNOWN:
+        if not (said.absent or said.again or row.is_live):
+            raise Unanswered(said.message)
+        return  # nothing has moved, as far as it knows
+    yield StatementLine(subject, replace(said, our_id=said.our_id or str(row.pk)), payment_reference)
 
 
 def _kept(line: StatementLine) -> StatementLine:
@@ -90,7 +123,7 @@ class Ours:
     payments: dict[str, Payment] = field(default_factory=dict)  # by their id and by ours
     refunds: dict[str, Refund] = field(default_factory=dict)
     dealt_with: set[uuid.UUID] = field(default_factory=set)  # payments with a resolved case
-    given_back: set[str] = field(default_factory=set)  # refunds that a case made
+    given_back: dict[str, uuid.UUID] = field(default_factory=dict)  # refunds that a case made, and the case
 
     def payment(self, said: Outcome) -> Payment | None:
         """The payment that a line means: by the acquirer's id, and else by ours."""
@@ -125,7 +158,7 @@ def _look_up(found: Ours, model: type[Payment] | type[Refund], acquirer: str, sa
     made = Refund.objects.select_related("payment").filter(payment__acquirer=acquirer)
     found.refunds = {row.acquirer_refund_id: row for row in made.filter(acquirer_refund_id__in=references)}
     found.refunds |= {str(row.pk): row for row in made.filter(pk__in=ids)}
-    found.given_back = {str(pk) for pk in Case.objects.filter(pk__in=ids).values_list("pk", flat=True)}
+    found.given_back = {str(pk): pk for pk in Case.objects.filter(pk__in=ids).values_list("pk", flat=True)}
 
 
 def _plain(text: str) -> str:

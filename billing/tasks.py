@@ -5,7 +5,16 @@ from collections.abc import Callable
 from celery import shared_task
 from django.utils import timezone
 
-from billing import callbacks, checkouts, events, payments, receipts, reconciliation, refunds
+from billing import (
+    callbacks,
+    checkouts,
+    events,
+    payments,
+    receipts,
+    reconciliation,
+    refunds,
+    request_keys,
+)
 
 
 def _until_idle(sweep: Callable[..., int], rounds: int = 50) -> None:
@@ -48,3 +57,8 @@ def close_checkouts() -> None:
 @shared_task
 def reconcile() -> None:
     reconciliation.run_lately(at=timezone.now())
+
+
+@shared_task
+def prune_request_keys() -> None:
+    _until_idle(request_keys.prune, rounds=200)

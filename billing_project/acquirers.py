@@ -16,7 +16,10 @@ from billing_project.environment import DEBUG, env, required, secrets
 
 Entry = dict[str, Any]
 
-BANK = env.str("BANK_API_URL", default="http://127.0.0.1:8010")  # the local bank
+BANK = env.str("BANK_API_URL", default="http://127.0.0.1:8010")  # the local bank, which plays each of them
+BANK_MERCHANT = env.str("BANK_MERCHANT", default="boxoffice")
+BANK_SECRET = env.str("BANK_SECRET", default="laptop-bank-secret")
+BANK_CALLBACK_SECRET = env.list("BANK_CALLBACK_SECRETS", default=["laptop-callback-secret"])[0]
 ALLOW_SANDBOX: bool = env.bool("ALLOW_SANDBOX", default=False)  # a public demonstration with play money
 # New pages by currency, goods (codes of plans and products, "top_up") and share in percent; without a route the first
 # acquirer takes all and the others stand by: [{"currency": "RUB", "goods": ["year"], "shares": {"a": 70, "b": 30}}]
@@ -55,6 +58,80 @@ def _sandbox(callback_url: str) -> Entry:
     }
 
 
+def _cloudpayments(callback_url: str) -> Entry:
+    return {
+        "backend": "acquiring.backends.cloudpayments.CloudPayments",
+        "options": {
+            "public_id": required("CLOUDPAYMENTS_PUBLIC_ID", BANK_MERCHANT),
+            "api_secret": required("CLOUDPAYMENTS_API_SECRET", BANK_SECRET),
+            "callback_secrets": env.list("CLOUDPAYMENTS_CALLBACK_SECRETS", default=[]),  # while the secret is changed
+            "url": _url("CLOUDPAYMENTS_URL", "cloudpayments", "https://api.cloudpayments.ru"),
+            "page": env.str("CLOUDPAYMENTS_PAGE", default="order"),  # or "widget": their card form on our page
+            "timeout": env.float("CLOUDPAYMENTS_TIMEOUT", default=30.0),
+        },
+        "two_stage": env.bool("CLOUDPAYMENTS_TWO_STAGE", default=False),
+        **_receipts("CLOUDPAYMENTS"),
+    }
+
+
+def _yookassa(callback_url: str) -> Entry:
+    return {
+        "backend": "acquiring.backends.yookassa.YooKassa",
+        "options": {
+            "shop_id": required("YOOKASSA_SHOP_ID", BANK_MERCHANT),
+            "secret_key": required("YOOKASSA_SECRET_KEY", BANK_SECRET),
+            "url": _url("YOOKASSA_URL", "yookassa/v3", "https://api.yookassa.ru/v3"),
+            "address_header": env.str("YOOKASSA_ADDRESS_HEADER", default=""),  # set by our own proxy, in lower case
+            "timeout": env.float("YOOKASSA_TIMEOUT", default=15.0),
+        },
+        "two_stage": env.bool("YOOKASSA_TWO_STAGE", default=False),
+        **_receipts("YOOKASSA"),
+    }
+
+
+def _stripe(callback_url: str) -> Entry:
+    return {
+        "backend": "acquiring.backends.stripe.Stripe",
+        "options": {
+            "secret_key": required("STRIPE_SECRET_KEY", BANK_SECRET),
+            "callback_secrets": secrets("STRIPE_CALLBACK_SECRETS", BANK_CALLBACK_SECRET),
+            "url": _url("STRIPE_URL", "stripe", "https://api.stripe.com"),
+            "timeout": env.float("STRIPE_TIMEOUT", default=80.0),
+        },
+        "two_stage": env.bool("STRIPE_TWO_STAGE", default=False),
+    }
+
+
+def _tbank(callback_url: str) -> Entry:
+    return {
+        "backend": "acquiring.backends.tbank.TBank",
+        "options": {
+            "terminal_key": required("TBANK_TERMINAL_KEY", BANK_MERCHANT),
+            "passwords": secrets("TBANK_PASSWORDS", BANK_SECRET),
+            "callback_url": callback_url,
+            "url": _url("TBANK_URL", "tbank/v2", "https://securepay.tinkoff.ru/v2"),
+            "repeat_refunds": env.bool("TBANK_REPEAT_REFUNDS", default=True),  # 0 where the terminal takes SBP
+            "timeout": env.float("TBANK_TIMEOUT", default=20.0),
+        },
+        "two_stage": env.bool("TBANK_TWO_STAGE", default=False),
+        **_receipts("TBANK"),
+    }
+
+
+def _receipts(prefix: str) -> Entry:
+    """Fiscal receipts (54-FZ), of the legal entity whose terminal this is; none unless <PREFIX>_RECEIPTS is 1."""
+    if not env.bool(f"{prefix}_RECEIPTS", default=False):
+        return {}
+    return {
+        "receipts": {
+            "tax_system": env.str(f"{prefix}_TAX_SYSTEM", default=""),
+            "vat": env.str(f"{prefix}_VAT", default="none"),
+            "subject": env.str(f"{prefix}_RECEIPT_SUBJECT", default="service"),
+            "mode": env.str(f"{prefix}_RECEIPT_MODE", default="full_payment"),
+        }
+    }
+
+
 def _url(name: str, path: str, real: str) -> str:
     """Where an acquirer answers: the local bank on a laptop, the real one elsewhere, unless `name` says otherwise."""
     url: str = env.str(name, default=f"{BANK}/{path}" if DEBUG else real)
@@ -62,4 +139,10 @@ def _url(name: str, path: str, real: str) -> str:
 
 
 # The only list of them in the project.
-ENTRIES: dict[str, Callable[[str], Entry]] = {"sandbox": _sandbox}
+ENTRIES: dict[str, Callable[[str], Entry]] = {
+    "sandbox": _sandbox,
+    "cloudpayments": _cloudpayments,
+    "yookassa": _yookassa,
+    "stripe": _stripe,
+    "tbank": _tbank,
+}

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from billing_project import acquirers
+from billing_project import acquirers, clock
 from billing_project.environment import DEBUG, env, required
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+clock.install(env.str("CLOCK_FILE", default=""), debug=DEBUG)
 
 # --- Web ---
 SECRET_KEY = required("SECRET_KEY", "laptop-only-secret-key-that-is-long-enough-for-hs256")
@@ -78,14 +79,10 @@ TEMPLATES = [
 
 # --- People ---
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "account"
-LOGOUT_REDIRECT_URL = "plans"
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "login", "account", "plans"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 # Who of the staff may do what: Django groups, set to this table by every migrate (accounts.roles). To look at all
@@ -172,10 +169,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
 
 # --- Time and language ---
-USE_TZ = True
+USE_TZ = USE_I18N = True
 TIME_ZONE = "Europe/Moscow"
 LANGUAGE_CODE = "en"
-USE_I18N = True
 
 # --- Files ---
 STATIC_URL = "static/"
@@ -214,7 +210,11 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "billing.api.problems.handle",
     "NUM_PROXIES": env.int("PROXIES", default=0),  # how many of ours stand before it: the rest of X-Forwarded-For lies
-    "DEFAULT_THROTTLE_RATES": {"auth": env.str("AUTH_RATE", default="30/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "auth": env.str("AUTH_RATE", default="30/min"),
+        "promo_user": env.str("PROMO_RATE", default="10/hour"),  # promo codes that there are not, typed by one person
+        "promo_address": env.str("PROMO_ADDRESS_RATE", default="100/hour"),  # and from one address
+    },
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
@@ -263,7 +263,7 @@ DUNNING_LAST_CALL = timedelta(hours=env.int("DUNNING_LAST_CALL_HOURS", default=3
 CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of charges of one card by us ...
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
 PRICE_NOTICE = timedelta(days=env.int("PRICE_NOTICE_DAYS", default=30))  # nobody's price changes sooner than this
-CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; each holds a connection of DATABASE_POOL
+CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; none holds a database connection meanwhile
 
 # --- Logs ---
 LOGGING = {

@@ -24,6 +24,18 @@ def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
     "subscription.suspended",
     "subscription.price_announced",
     "subscription.price_kept",
+    "subscription.changed",
+    "subscription.change_offered",
+    "subscription.change_planned",
+    "subscription.change_withdrawn",
+    "subscription.paused",
+    "subscription.resumed",
+    "subscription.given",
+    "subscription.extended",
+    "subscription.trial_begun",
+    "subscription.renewal_on",
+    "subscription.renewal_off",
+    "subscription.cancelled",
     many=write_mails,
 )
 def write_mail(event: events.Event) -> None:
@@ -38,6 +50,7 @@ def write_mail(event: events.Event) -> None:
     "subscription.past_due",
     "subscription.expired",
     "subscription.ended",
+    "refund.pending",
     many=write_of_the_terms,
 )
 def write_of_the_term(event: events.Event) -> None:
@@ -51,5 +64,9 @@ def _concerns_the_customer(event: events.Event) -> bool:
 
 
 def _is_news(event: events.Event) -> bool:
-    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer."""
+    """A term that gave way to a new one, or ended with its cancellation, is no news to the customer; nor is it that a
+    refund, which they know is on its way, was out of sight for a while.
+    """
+    if event.kind == "refund.pending" and event.from_state != "created":
+        return False
     return not event.data.get("replaced") and not event.data.get("at_once")

@@ -53,12 +53,22 @@ class Courier:
 
     def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         name, world = url.removeprefix(f"{SHOP}/"), self._world
-        if world.lies and not world.calm and b'"order_id": ""' not in body:
-            world.lies -= 1
+        if not world.calm and self._is_to_be_spoilt(body):
             world.diary.fault("callback_wrong_amount")
             lie = _lie(body)
             self._tell(url, lie, {**headers, HEADER: sign(world.banks[name].config.callback_secret, lie)})
         return self._tell(url, body, headers)
+
+    def _is_to_be_spoilt(self, body: bytes) -> bool:
+        """Whether a lie is told before this news."""
+        world = self._world
+        if b'"type": "refund.' in body and world.lies_of_refunds:
+            world.lies_of_refunds -= 1
+            return True
+        if world.lies and b'"order_id": ""' not in body:
+            world.lies -= 1
+            return True
+        return False
 
     def _tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         name = url.removeprefix(f"{SHOP}/")

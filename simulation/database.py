@@ -45,7 +45,8 @@ def simulated(number: int = 1) -> Iterator[None]:
     if len(name) > 63:
         raise Unfit(f"{name} is longer than PostgreSQL's names may be (63).")
     _make(name)
-    _lead_to(name, {key: value for key, value in options.items() if key != "pool"})
+    generic = {"options": f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan -c jit=off"}
+    _lead_to(name, {key: value for key, value in options.items() if key != "pool"} | generic)
     try:
         _prepare(name)
         yield

@@ -23,6 +23,7 @@ class Subscriber(Visitor):
         super().__init__(*args)
         self.purse = Purse(self)
         self.changes = Changes(self)
+        self.restless = self.number % 25 == 7  # looks in every week or two, and always changes something
 
     def live(self) -> None:
         """Comes for the first time within the first weeks."""
@@ -48,9 +49,12 @@ class Subscriber(Visitor):
     def _choose(self) -> None:
         if self.world.trouble(0.1):
             self.pay_old_page()
+        if self.restless and not self.purse.holds() and self.dice.random() < 0.4:
+            self._pay_soon(self.purse.top_up(), 2 * DAY)
+            return
         draw = self.dice.random()
         if draw < 0.3:
-            self.later(self.visit, 60 * DAY, 300 * DAY)
+            self.later(self.visit, *((DAY, 12 * DAY) if self.restless else (60 * DAY, 300 * DAY)))
             return
         if draw < 0.36:
             self._pay_soon(self.purse.buy(), 5 * DAY)
@@ -122,8 +126,10 @@ class Subscriber(Visitor):
     def _come_again(self, subscription: Subscription | None) -> None:
         """After some months, or about when the term ends."""
         till = subscription.valid_till if subscription else None
-        if till and till > self.world.now and self.dice.random() < 0.3:
-            self.later(self.visit, till - self.world.now - 2 * DAY, till - self.world.now + 2 * DAY)
+        if self.restless:
+            self.later(self.visit, DAY, 12 * DAY)
+        elif till and till > self.world.now and self.dice.random() < 0.3:
+            self.later(self.visit, till - self.world.now - 2 * DAY, till - self.world.now + 2 * DAY, alone=True)
         else:
             self.later(self.visit, 60 * DAY, 330 * DAY)
 
@@ -178,6 +184,9 @@ class Subscriber(Visitor):
         self.later(self.visit, HOUR, 3 * DAY)
 
     def _watch_films(self, subscription: Subscription) -> None:
+        if self.restless and self.dice.random() < 0.9:
+            self._fidget(subscription)
+            return
         draw = self.dice.random()
         payment, card = self.payment(), self.card()
         if self.world.trouble(0.2):
@@ -193,6 +202,25 @@ class Subscriber(Visitor):
         if card and self.dice.random() < 0.15:
             self.remove_card(card)
         self._come_again(subscription)
+
+    def _fidget(self, subscription: Subscription) -> None:
+        """Changes something that was well."""
+        draw, card = self.dice.random(), self.card()
+        if draw < 0.45:
+            self._pay_soon(self.changes.wish(subscription), 12 * DAY)
+            return
+        if draw < 0.55:
+            self._pay_soon(self.purse.top_up(), 2 * DAY)
+            return
+        if draw < 0.65:
+            self.purse.close()
+        elif draw < 0.7 and card:
+            self.remove_card(card)
+        elif subscription.auto_renew:
+            self.switch_off(subscription)
+        elif card:
+            self.agree(subscription, card)
+        self.later(self.visit, DAY, 12 * DAY)
 
     def _arrange(self, subscription: Subscription) -> None:
         """Has the next term charged, or not any more; pays it by hand in its last days; sees to the wallet."""

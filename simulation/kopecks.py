@@ -11,7 +11,7 @@ from typing import Any
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from billing import ledger, money
-from billing.models import Case, Payment, Refund
+from billing.models import Case, Payment, Refund, Transfer
 from simulation.world import World
 
 
@@ -44,7 +44,9 @@ class Kopecks:
             str(case[name]) for case in cases if case["kind"] in of_payments for name in ("reference", "payment_id")
         }
         self._returns = {str(case["reference"]) for case in cases if case["kind"] in of_refunds}
-        self._returns |= {str(case["pk"]) for case in cases}
+        backs = {f"case:{case['pk']}:back": str(case["pk"]) for case in cases}
+        booked = Transfer.objects.filter(reference__in=list(backs)).values_list("reference", flat=True)
+        self._returns |= {backs[reference] for reference in booked}
 
     def riddles(self) -> Iterator[Riddle]:
         """What does not agree, operation by operation."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
+
+from django.conf import settings
 
 from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.records import Order, Refusal
 from acquiring.bank.records import Payment as BankPayment
 from billing.models import Payment, Refund
-from simulation.world import World
+from simulation.world import NERVOUS, World
 
-BROKEN_HOURS = (1, 9, 24)
+BROKEN_HOURS = (1, 9, 24, 100)  # in the last, what is handed over is given up and parked
 
 
 class Mishaps:
@@ -22,10 +25,13 @@ class Mishaps:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("mishaps")
+        self._calm = dict(settings.SWEEP_GUARD)
         self._deeds = [
             self.bad_release,
             self.bank_forgets,
             self.bank_lies,
+            self.bank_lies_about_a_refund,
+            self.guard_is_nervous,
             self.dispute,
             self.refund_in_the_cabinet,
             self.capture_in_the_cabinet,
@@ -56,10 +62,22 @@ class Mishaps:
             self._world.diary.fault("bank_forgets")
             days = self._dice.uniform(1, 9)
             self._world.hidden[str(self._dice.choice(rows))] = self._world.now + timedelta(days=days)
+            soon = self._world.now + timedelta(days=min(1.0, days / 2))
+            self._world.schedule(soon, lambda: self._world.look_at_statements())  # noqa: PLW0108  of then, not of now
 
     def bank_lies(self) -> None:
         """The next callback comes a second time, well signed, and with another figure."""
         self._world.lies += 1
+
+    def bank_lies_about_a_refund(self) -> None:
+        """The same, of the next refund."""
+        self._world.lies_of_refunds += 1
+
+    def guard_is_nervous(self) -> None:
+        """For some weeks the guard stops what waited together for a few hours."""
+        self._world.diary.fault("guard_nervous")
+        settings.SWEEP_GUARD.update(NERVOUS)
+        self._world.schedule(self._world.now + timedelta(days=20), partial(settings.SWEEP_GUARD.update, self._calm))
 
     def dispute(self) -> None:
         """A card's holder has his bank take a payment back, in full or in part."""

@@ -11,7 +11,7 @@ from accounts.models import User
 from billing import money
 from simulation.world import World
 from subscriptions import grants, price_moves, prices
-from subscriptions.models import PersonalDiscount, Plan, PriceMove
+from subscriptions.models import PersonalDiscount, Plan, PriceMove, Subscription
 
 ACTOR = "user:staff"
 
@@ -25,7 +25,7 @@ class Office:
 
     def turn(self) -> None:
         """One of them."""
-        self._dice.choice([self._give, self._give, self._favour, self._new_price, self._announce, self._withdraw])()
+        self._dice.choice([self._give, self._extend, self._favour, self._new_price, self._announce, self._withdraw])()
 
     def _somebody(self) -> User:
         return self._dice.choice(list(User.objects.order_by("email")))
@@ -40,6 +40,14 @@ class Office:
             grants.give, self._somebody().pk, gift, actor=ACTOR, at=self._world.now, reason="It stood still for a day"
         )
         self._world.act("staff", f"give {gift.plan}", verb)
+
+    def _extend(self) -> None:
+        """The same for somebody who has a subscription."""
+        running = Subscription.objects.filter(status__in=(Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE))
+        if rows := list(running.order_by("created_at", "pk")):
+            row, gift = self._dice.choice(rows), grants.Gift("", **self._dice.choice(({"days": 7}, {"months": 1})))
+            verb = partial(grants.extend, row.pk, gift, actor=ACTOR, at=self._world.now, reason="It stood still")
+            self._world.act("staff", f"extend {row.pk}", verb)
 
     def _favour(self) -> None:
         PersonalDiscount.objects.create(

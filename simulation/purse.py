@@ -94,7 +94,7 @@ class Purse:
         return str(self._dice.choice(list(Plan.objects.filter(hourly=True).order_by("pk"))).code)
 
     def _acquirer(self) -> str:
-        return ACQUIRERS[self._dice.random() < 0.15]
+        return ACQUIRERS[self._dice.random() < 0.25]
 
     def _key(self, what: str) -> str | None:
         """A key of the request: two clicks with it are one order. Without it they are two."""

@@ -157,8 +157,10 @@ class _Life:
             deed()
 
     def _next_deed(self) -> None:
+        step = self.world.diary.step
         self.world.do_next()
-        self.worker.plan()
+        if self.world.diary.step > step:
+            self.worker.plan()
 
     def _work(self) -> None:
         for bank in self.world.banks.values():

@@ -12,7 +12,7 @@ from moneyed import Money
 from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.records import Payment as BankPayment
-from billing import payments
+from billing import cards, payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
 from simulation.world import ACQUIRERS, World
@@ -66,7 +66,7 @@ class Visitor:
         """What is asked for, by a plan or by the dice."""
         return lifecycle.Order(
             plan=plan or self.dice.choice(self.plans),
-            acquirer=ACQUIRERS[self.dice.random() < 0.15],
+            acquirer=ACQUIRERS[self.dice.random() < 0.25],
             return_url="http://shop.invalid/payments/{payment}/",
             save_card=self.dice.random() < 0.4,
             auto_renew=self.dice.random() < 0.5,
@@ -147,7 +147,7 @@ class Visitor:
 
     def remove_card(self, card: PaymentMethod) -> None:
         """Takes a saved card away."""
-        self.act("remove card", lambda: payments.remove_card(card.pk, self.user_id, at=self.world.now))
+        self.act("remove card", lambda: cards.remove(card.pk, self.user_id, at=self.world.now))
 
     def look(self, payment: Payment) -> None:
         """Waits on the page that shows the state of a payment; sometimes presses "check now"."""
@@ -241,11 +241,11 @@ class Visitor:
         self.world.diary.line(self.world.now, self.name, f"{what} {payment.order_id}", f"bank: {payment.status}")
         self.world.watch.after_step()
 
-    def later(self, deed: Any, low: timedelta, high: timedelta | None = None) -> None:
-        """Comes back after `low`, or at some time until `high`."""
+    def later(self, deed: Any, low: timedelta, high: timedelta | None = None, *, alone: bool = False) -> None:
+        """Comes back after `low`, or at some time until `high`; in a crowded town, unless `alone`, with the others."""
         wait = low if high is None else low + (high - low) * self.dice.random()
         at: datetime = self.world.now + wait
-        self.world.schedule(at, deed)
+        self.world.schedule(at if alone else self.world.evening(at, wait, self.dice), deed)
 
 
 def _page(payment: Payment) -> str:

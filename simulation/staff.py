@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from uuid import UUID
 
 from acquiring.bank.records import Payment as BankPayment
 from billing import (
@@ -37,24 +38,26 @@ class Staff:
         self._dice = world.chance("staff")
         self._office = Office(world)
         self._every = timedelta(days=100 / max(subscribers, 25))
+        self._returned: set[UUID] = set()  # cases of disputes that were won, whose money the bank has returned
 
     def begin(self) -> None:
         """Takes up work."""
         self._world.held = self._hear_of_a_hold
+        self._world.look_at_statements = self.reconcile
         self._world.schedule(self._world.now + self._every, self._turn)
 
     def _hear_of_a_hold(self) -> None:
         """Somebody's money is held for an hour: mostly it is taken in time."""
-        if self._dice.random() < 0.6:
+        if self._dice.random() < 0.75:
             self._world.schedule(self._world.now + timedelta(minutes=self._dice.uniform(1, 90)), self._capture)
 
     def _turn(self) -> None:
         draw = self._dice.random()
         if draw < 0.5:
             self._refund_some()
-        elif draw < 0.72:
+        elif draw < 0.62:
             self.reconcile()
-        elif draw < 0.8:
+        elif draw < 0.75:
             self._office.turn()
         else:
             self.tidy_up(limit=3)
@@ -67,14 +70,14 @@ class Staff:
             self._do(f"retry callback {callback.pk}", callbacks.retry, callback.pk)
             self._dismiss(callback)
         for delivery in Delivery.objects.filter(status=Delivery.Status.PARKED).order_by("pk")[:limit]:
-            self._do(f"retry event {delivery.pk}", events.retry, delivery.pk)
-            self._give_up(delivery)
+            if not self._give_up(delivery):
+                self._do(f"retry event {delivery.pk}", events.retry, delivery.pk)
         for message in Message.objects.filter(status=Message.Status.PARKED).order_by("created_at", "pk")[:limit]:
             self._deal_with_mail(message)
         for refund in self._refused()[:limit]:
             self._give_back(refund)
         for payment in Payment.objects.exclude(parked="").order_by("created_at", "pk")[:limit]:
-            self._unpark(Payment, payment)
+            self._look_into(payment)
         for refund in Refund.objects.filter(status__in=Refund.LIVE).exclude(parked="").order_by("created_at", "pk"):
             self._unpark(Refund, refund)
         for halt in Halt.objects.filter(status__in=Halt.STANDING).order_by("created_at", "pk"):
@@ -91,12 +94,13 @@ class Staff:
             verb = partial(mailings.dismiss, message.pk, by=ACTOR, reason="Told by telephone")
             self._world.act("staff", f"dismiss mail {message.pk}", verb)
 
-    def _give_up(self, delivery: Delivery) -> None:
-        """A mail that cannot be written is told by telephone. What moves money is never given up."""
-        delivery.refresh_from_db()
-        if delivery.status == Delivery.Status.PARKED and delivery.handler.startswith("notifications."):
-            verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
-            self._world.act("staff", f"give up event {delivery.pk}", verb)
+    def _give_up(self, delivery: Delivery) -> bool:
+        """Some mails that cannot be written are told by telephone. What moves money is never given up."""
+        if delivery.pk % 3 or not delivery.handler.startswith("notifications."):
+            return False
+        verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
+        self._world.act("staff", f"give up event {delivery.pk}", verb)
+        return True
 
     def _dismiss(self, callback: Callback) -> None:
         """What no second try makes good."""
@@ -107,6 +111,16 @@ class Staff:
                 f"dismiss callback {callback.pk}",
                 lambda: parking.dismiss(callback.pk, actor=ACTOR, reason="Looked into", at=self._world.now),
             )
+
+    def _look_into(self, payment: Payment) -> None:
+        """Where the acquirer took another sum, its statement of that day makes it a case; the rest was looked into."""
+        if payment.is_live and "we asked for" in payment.parked and not self._world.calm:
+            begun = payment.created_at.date()
+            for day in dict.fromkeys((begun, min(begun + timedelta(days=1), self._world.now.date()))):
+                verb = partial(reconciliation.run, payment.acquirer, day, at=self._world.now)
+                self._world.act("staff", f"reconcile {payment.acquirer} {day}", verb)
+        else:
+            self._unpark(Payment, payment)
 
     def _unpark(self, model: type[Payment] | type[Refund], row: Payment | Refund) -> None:
         self._world.act(
@@ -145,13 +159,14 @@ class Staff:
                 self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
 
     def _win(self, case: Case) -> None:
-        """The customer's bank returns what it took back."""
+        """The customer's bank returns what it took back; then staff say so, as often as it needs."""
         bank = self._world.banks[case.acquirer]
         theirs = bank.books.first(BankPayment, "id = ?", case.reference)
-        self._resolve_by(case, "won")
-        if theirs and self._world.result == "done":
+        if theirs and case.pk not in self._returned:
+            self._returned.add(case.pk)
             self._world.watch.won.add(theirs.order_id)
             bank.books.save(replace(theirs, charged_back=theirs.charged_back - case.theirs))
+        self._resolve_by(case, "won")
 
     def _is_of_an_order_of_ours(self, case: Case) -> bool:
         """Whether the cabinet shows an order of ours, of whose payment we have not heard yet: its news will come."""
@@ -183,8 +198,7 @@ class Staff:
         theirs = self._world.banks[payment.acquirer].books.first(BankPayment, "id = ?", payment.acquirer_payment_id)
         left = theirs.captured - theirs.refunded - theirs.charged_back if theirs else refund.amount
         if left < refund.amount:
-            self._rest_of(payment, left)
-            self._unpark(Refund, refund)
+            self._rest_of(payment, refund, left)
             return
         self._world.act(
             "staff",
@@ -192,20 +206,23 @@ class Staff:
             lambda: refund_retries.again(refund.pk, reason="Refused", actor=ACTOR, at=self._world.now),
         )
         if self._world.result == "refused over_refund":
-            self._rest_of(payment, min(left, money.to_minor(payment.refundable)))
-            self._unpark(Refund, refund)
+            self._rest_of(payment, refund, min(left, money.to_minor(payment.refundable)))
 
-    def _rest_of(self, payment: Payment, left: int) -> None:
-        """What is left (minor units) of a payment that nobody owed goes to the customer."""
+    def _rest_of(self, payment: Payment, refused: Refund, left: int) -> None:
+        """What is left (minor units) of a payment that nobody owed goes to the customer; then the refusal is over."""
         amount = money.from_minor(left, payment.currency)
         if payment.surplus and left:
+            key = f"rest of {refused.pk}"
             self._world.act(
                 "staff",
                 f"refund the rest of {payment.pk}",
                 lambda: refunds.request(
-                    payment.pk, amount=amount, reason="Nobody owed it", actor=ACTOR, at=self._world.now
+                    payment.pk, amount=amount, reason="Nobody owed it", actor=ACTOR, at=self._world.now, request_key=key
                 ),
             )
+            if self._world.result not in ("done", "refused request_key_reused"):
+                return  # it stays on the list
+        self._unpark(Refund, refused)
 
     def _refund_some(self) -> None:
         """A part of somebody's payment comes back; now and then more than there is."""

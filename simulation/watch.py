@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
-
 from acquiring.bank.journal import Journal
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from acquiring.http import Unanswered
 from billing.errors import Refused
 from billing.models import Case, Payment, Refund
+from simulation import questions
 from simulation.errors import Mishap, Stopped
 
 if TYPE_CHECKING:
@@ -119,7 +118,14 @@ class Watch:
         self.strays: set[str] = set()  # orders that the shop never made
         self.won: set[str] = set()  # orders about which a dispute was won: see docs/simulator.md
         self.reopened: set[str] = set()  # orders whose page the bank opened again
+        questions.keep("promises", ALL % {"users": "$1"}, "uuid[]")
+        questions.keep("news", "SELECT id, user_id FROM billing_event WHERE id > $1 ORDER BY id", "bigint")
         self._listen_to_the_bank()
+
+    @property
+    def news(self) -> int:
+        """A number that grows with every event."""
+        return self._event
 
     def broken(self, what: str) -> None:
         """Something broke. Raises Stopped."""
@@ -142,17 +148,12 @@ class Watch:
     def _look_at(self, users: list[uuid.UUID]) -> None:
         if not users:
             return
-        with connection.cursor() as cursor:
-            cursor.execute(ALL, {"users": users})
-            found = cursor.fetchone()
-        if found:
-            self.broken(f"{list(PROMISES)[found[0]]}: {found[1]}")
+        for number, row in questions.ask("promises", users)[:1]:
+            self.broken(f"{list(PROMISES)[number]}: {row}")
 
     def _touched(self) -> list[uuid.UUID]:
         """Whom the events since the last step concern."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT id, user_id FROM billing_event WHERE id > %s ORDER BY id", [self._event])
-            rows = cursor.fetchall()
+        rows = questions.ask("news", self._event)
         if rows:
             self._event = rows[-1][0]
         return list(dict.fromkeys(user for _, user in rows if user))

@@ -38,8 +38,9 @@ class Weather:
     def begin(self) -> None:
         """Orders the faults that hold for the whole run."""
         if self._world.rate:
+            refuses = self._world.chance("refusals").random() < 0.5  # of some towns the bank refuses many refunds
             for bank in self._world.banks.values():
-                for title, likely in CONSTANT.items():
+                for title, likely in (CONSTANT | ({"refund_declined": 1.0} if refuses else {})).items():
                     bank.faults.add(title, rate=self._world.rate * likely, seed=self._dice.getrandbits(32))
             self.change()
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import connection
-
 from billing import callbacks, checkouts, events, payments, refunds
 from billing.models import Callback, Delivery
 from notifications import mailings
+from simulation import questions
 from simulation.world import World
 from subscriptions import endings, hours, price_moves, reminders, renewals
 
@@ -66,6 +65,7 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
 }
 DUES = "SELECT " + ", ".join(f"({sql})" for _, sql in SWEEPS.values())
 AT_ONCE, SOON, LATER, DAYS = (1, 5), (10, 120), (300, 5400), (86_400, 4 * 86_400)
+LATEST = timedelta(hours=12)  # at which it looks while nothing comes of its looking
 
 
 class Worker:
@@ -75,16 +75,16 @@ class Worker:
         self._world = world
         self._dice = world.chance("worker")
         self._down_until: datetime | None = None
+        self._quiet = 0  # runs since something came of one
         self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
+        questions.keep("dues", DUES)
         world.woken = self._woken
         world.others.append(self.sweep_something)
 
     def dues(self) -> dict[str, datetime]:
         """When the next row of each sweep is due."""
-        with connection.cursor() as cursor:
-            cursor.execute(DUES)
-            found = dict(zip(SWEEPS, cursor.fetchone(), strict=True))
+        found = dict(zip(SWEEPS, questions.ask("dues")[0], strict=True))
         return {name: due for name, due in found.items() if due is not None}
 
     def plan(self) -> None:
@@ -98,7 +98,7 @@ class Worker:
 
     def run(self) -> None:
         """Runs every sweep that has something due; now and then one twice, or in another order."""
-        now = self._world.now
+        now, news = self._world.now, self._world.watch.news
         names = [name for name, due in self._seen.items() if due <= now]
         if self._world.trouble():
             self._dice.shuffle(names)
@@ -108,6 +108,7 @@ class Worker:
                 self._sweep(name)
         if self._world.trouble(0.1):
             self._deliver_oddly()
+        self._quiet = self._quiet + 1 if self._world.watch.news == news else 0
 
     def sweep_something(self) -> None:
         """One sweep runs now, due or not, while another process is in the middle of its work."""
@@ -152,9 +153,15 @@ class Worker:
             span = DAYS
             self._world.diary.fault("worker_down")
             self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
-        return timedelta(seconds=self._dice.uniform(*span))
+        if self._world.unhurried and span is AT_ONCE:
+            span = SOON
+        idle = 2 ** min(self._quiet, 12)
+        return min(timedelta(seconds=self._dice.uniform(*span) * idle), LATEST)
 
     def _woken(self) -> None:
+        self._quiet = 0
+        if self._world.unhurried:
+            return
         if self._world.trouble():
             self._world.diary.fault("wake_up_lost")
             return

@@ -27,6 +27,7 @@ from simulation.watch import Watch
 
 BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
 SHOP = "http://shop.invalid"
+NERVOUS: dict[str, Any] = {"factor": 1, "least": 1, "least_amounts": {"": 500}}
 ACQUIRERS = ("sandbox", "held")  # the second holds a sum first, and takes it when staff say so
 
 
@@ -42,8 +43,13 @@ class World:
         self.hidden: dict[str, datetime] = {}  # what the bank forgets to list and to know, and until when
         self.lies = 0  # callbacks that will be told once more, with a figure that is not true
         self.cabinet_captures = 0  # holds that will be taken in part in the acquirer's cabinet
+        self.lies_of_refunds = 0  # the same of a refund
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
+        self.look_at_statements: Callable[[], None] = lambda: None
         self.dice = self.chance("world")
+        temper = self.chance("temper")  # of this town
+        self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
+        self.unhurried = self.crowded and temper.random() < 0.7  # the worker hears no wake-ups: what waits goes at once
         self.banks = {name: self._open_bank(name) for name in ACQUIRERS}
         self.crashes = Crashes(self.chance("crashes"), rate)
         self.watch = Watch(self)
@@ -70,6 +76,19 @@ class World:
     def do_next(self) -> None:
         """Does the next scheduled deed."""
         heapq.heappop(self._heap)[2]()
+
+    def evening(self, at: datetime, wait: timedelta, dice: Random) -> datetime:
+        """When somebody comes who would come at `at`, after a `wait`: in a crowded town with all others, one evening.
+
+        On the next Friday who was here lately, every fourth Friday who comes seldom.
+        """
+        if not self.crowded or wait < timedelta(days=2):
+            return at
+        weeks = 4 if wait > timedelta(days=20) else 1
+        every = timedelta(weeks=weeks)
+        evening = BEGIN + timedelta(days=2, hours=11)  # a Friday
+        evening += -((evening - at) // every) * every
+        return evening + timedelta(minutes=10 * dice.random())
 
     def pass_time(self, till: datetime) -> None:
         """Moves the clock on; never back."""
@@ -163,9 +182,9 @@ class World:
         return bank
 
     def _guard(self) -> dict[str, Any]:
-        """Some towns have a nervous guard, that stops what waited together for a few hours."""
-        nervous = self.rate and self.chance("guard").random() < 0.4
-        return {"factor": 1, "least": 1, "least_amounts": {"": 500}} if nervous else settings.SWEEP_GUARD
+        """Some towns have a nervous guard, that stops what waited together for a few hours; others for some weeks."""
+        nervous = self.rate and self.chance("guard").random() < 0.3
+        return dict(NERVOUS if nervous else settings.SWEEP_GUARD)
 
     def _settings(self) -> dict[str, Any]:
         def entry(name: str, bank: Bank) -> dict[str, Any]:
@@ -190,7 +209,7 @@ class World:
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
             "CHARGES_AT_ONCE": 1,  # one process at a time, so that the same seed is the same run
-            "METER_EVERY": timedelta(hours=12),  # fewer steps; the times themselves say what is due
+            "METER_EVERY": timedelta(hours=24),  # fewer steps; the times themselves say what is due
         }
 
 

@@ -13,7 +13,7 @@ from billing import events, invoices, payments, wake
 from billing.errors import Conflict, NotFound
 from billing.models import Payment, PaymentMethod
 from subscriptions import lifecycle, offers, renewals, terms
-from subscriptions.models import Subscription
+from subscriptions.models import Period, Subscription
 
 PAYABLE = timedelta(days=3)  # so long before the end the next term can be paid, or from an earlier reminder on
 
@@ -70,6 +70,21 @@ def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: d
     return subscription
 
 
+def take_late_card(invoice_id: uuid.UUID, *, at: datetime) -> None:
+    """The card that paid the term under way became known only now: it pays the ones after it. Twice is once."""
+    with transaction.atomic():
+        found = Period.objects.filter(invoice_id=invoice_id, starts_at__isnull=False).order_by("-number").first()
+        if found is None:
+            return
+        subscription = lifecycle.lock(found.subscription_id)
+        later = subscription.periods.filter(number__gt=found.number).exists()
+        if later or subscription.status != Subscription.Status.ACTIVE:
+            return
+        terms.take_card(subscription, found)
+        terms.look_ahead(subscription)
+        subscription.save(update_fields=["method", "updated_at", *terms.AHEAD])
+
+
 def switch_off(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
     """Nothing is charged for a next term any more, from this moment on; what is paid goes on to its end.
 
@@ -104,12 +119,15 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
         subscription = lifecycle.lock(subscription_id)
         if not may_pay(subscription, at=at):
             raise Conflict("The next term of this subscription cannot be paid now.", "not_pending")
-        period = terms.waiting(subscription) or renewals.bill([subscription], actor=actor, at=at)[0]
+        period = terms.waiting(subscription)
+        if period is None:
+            renewals.bill([subscription], actor=actor, at=at)
+            period = terms.waiting(subscription)
         if order.save_card and not subscription.auto_renew:
             subscription.auto_renew, subscription.renewal_consent_at = True, at
             subscription.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
+        assert period is not None and period.invoice_id is not None
         invoice_id = period.invoice_id
-        assert invoice_id is not None
         if period.paid is not None and not period.paid:
             invoices.waive(invoice_id, actor=actor, at=at)
             return None

@@ -1,6 +1,6 @@
 """What the audit asks of subscriptions: every promise rests on a paid term, and every paid term on a promise."""
 
-from billing import audit
+from billing import audit, trails
 from billing.audit import Check
 
 audit.reads("subscriptions_subscription", "subscriptions_period", "subscriptions_change")
@@ -134,5 +134,5 @@ audit.register(
     Check("subscription.waits", "Nothing is left to pay for a subscription that is over.", WAITS),
     Check("subscription.agreed", "Nobody's card is charged by itself who never agreed to it.", AGREED),
     Check("card.removed", "A removed card is never charged.", REMOVED),
-    audit.state_told("subscription", "subscriptions_subscription"),
+    trails.state_told("subscription", "subscriptions_subscription"),
 )

@@ -112,7 +112,7 @@ def cancel(
             at=at,
             reason=reason,
             save=[*NOTED, *terms.AHEAD],
-            data={"refund": money.plain(seen.refund), "explanation": seen.explanation, "plan": subscription.plan.name},
+            data=_told(subscription, seen, at),
         )
         promised = [
             _promise(subscription, part, number, actor=actor, at=at, reason=reason, requested_by=requested_by)
@@ -120,6 +120,16 @@ def cancel(
         ]
     made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
     return Cancelled(subscription, made)
+
+
+def _told(subscription: Subscription, seen: Preview, at: datetime) -> dict[str, str]:
+    until = seen.access_until
+    return {
+        "refund": money.plain(seen.refund),
+        "explanation": seen.explanation,
+        "plan": subscription.plan.name,
+        "goes_on_to": terms.spoken(until, subscription.plan.zone) if until > at else "",
+    }
 
 
 def _end_at(subscription: Subscription, access_until: datetime, shares: list[Share]) -> None:

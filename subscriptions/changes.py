@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -13,9 +13,11 @@ from moneyed import Money
 from billing import checkouts, events, invoices, ledger, money, payments, routes
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import lifecycle, offers, pricing, switching, worth
+from subscriptions import lifecycle, offers, pricing, switching, terms, worth
 from subscriptions.calendar import continued
 from subscriptions.models import Change, Period, Subscription
+
+OFFERED, OFFERED_ONCE = "subscription.change_offered", timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +78,40 @@ def preview(subscription: Subscription, plan: str | int, *, at: datetime) -> Swi
 
 
 def upgrade(
-    subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: datetime, by_saved_card: bool = False
+    subscription_id: uuid.UUID,
+    order: lifecycle.Order,
+    *,
+    actor: str,
+    at: datetime,
+    by_saved_card: bool = False,
+    by_staff: bool = False,
+    reason: str = "",
 ) -> Upgrade:
     """Asks for the difference to a dearer plan. The plan changes when that is paid; until then nothing does.
 
-    `by_saved_card` charges it to the card that renewals are charged to, instead of opening the acquirer's page.
+    `by_saved_card` charges it to the card that renewals are charged to, instead of opening the acquirer's page;
+    `by_staff`, the customer is not there, and the card is charged only if they agreed to be charged without being so.
     `order.expected_total` is the difference that was shown. A second call for the same finds the first while that
     waits; for another plan or figure it closes the first. Raises what `preview` raises; Conflict `stale_total`,
-    `change_in_progress`, `renewal_in_progress`, `no_card`, and those of `checkouts.close`; Invalid `unknown_acquirer`.
+    `change_in_progress`, `renewal_in_progress`, `no_card`, `no_consent`, and those of `checkouts.close`; Invalid
+    `unknown_acquirer`.
     """
     subscription = Subscription.objects.filter(pk=subscription_id).select_related("plan", "price").first()
     if subscription is None:
         raise NotFound("There is no such subscription.", "subscription_not_found")
     routes.check(order.acquirer, subscription.price.currency)  # refused before anything is written
-    card = _card(subscription) if by_saved_card else None
+    card = _card(subscription, by_staff) if by_saved_card else None
     _make_room(subscription, preview(subscription, order.plan, at=at), actor=actor, at=at)
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
+        if card is not None and card != _card(subscription, by_staff):
+            raise Conflict("The card was changed a moment ago; look again.", "change_in_progress")
         seen = preview(subscription, order.plan, at=at)
-        if order.expected_total is not None and order.expected_total != seen.to_pay:
-            raise Conflict(
-                f"The difference is {money.spoken(seen.to_pay)} now.", "stale_total", total=money.plain(seen.to_pay)
-            )
+        _check_total(order.expected_total, seen)
         switching.wait_for_the_next_term(subscription)
         change = switching.waiting(subscription)
         if change is None:
-            change = _ask(subscription, seen, actor=actor, at=at)
+            change = _ask(subscription, seen, actor=actor, at=at, reason=reason)
         elif not _is_for(change, seen):
             raise Conflict("Another change of plan waits for its payment.", "change_in_progress")
     payment = payments.start(
@@ -117,7 +127,48 @@ def upgrade(
     return Upgrade(change, payment)
 
 
-def _card(subscription: Subscription) -> uuid.UUID:
+def offer(
+    subscription_id: uuid.UUID,
+    plan: str | int,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str,
+    expected_total: Money | None = None,
+) -> Switch:
+    """Staff suggest a dearer plan: the customer gets a mail with the difference and where to pay it. Nothing changes.
+
+    Raises what `preview` raises; Conflict `stale_total`, and `offered_already` within an hour of the same offer.
+    """
+    with transaction.atomic():
+        subscription = lifecycle.lock(subscription_id)
+        seen = preview(subscription, plan, at=at)
+        _check_total(expected_total, seen)
+        code, zone = seen.offer.plan.code, seen.offer.plan.zone
+        same = events.Event.objects.filter(subject_type=subscription.noun, subject_id=subscription.pk, kind=OFFERED)
+        if same.filter(at__gt=at - OFFERED_ONCE, data__code=code).exists():
+            raise Conflict("They were sent this offer a moment ago.", "offered_already")
+        data = terms.told(subscription) | {
+            "code": code,
+            "next_plan": seen.offer.plan.name,
+            "to_pay": money.spoken(seen.to_pay),
+            "then_ends": terms.spoken(seen.ends_at, zone),
+            "explanation": seen.explanation,
+        }
+        events.emit(OFFERED, subscription, actor=actor, at=at, reason=reason, data=data)
+    return seen
+
+
+def _check_total(expected: Money | None, seen: Switch) -> None:
+    if expected is not None and expected != seen.to_pay:
+        raise Conflict(
+            f"The difference is {money.spoken(seen.to_pay)} now.", "stale_total", total=money.plain(seen.to_pay)
+        )
+
+
+def _card(subscription: Subscription, by_staff: bool) -> uuid.UUID:
+    if by_staff and not terms.will_renew(subscription):
+        raise Conflict("They have not agreed that we charge a card of theirs; send them an offer.", "no_consent")
     if subscription.method is None or subscription.method.removed_at is not None:
         raise Conflict("You have no saved card for this subscription; pay on the bank's page.", "no_card")
     return subscription.method.pk
@@ -161,7 +212,7 @@ def _is_for(change: Change, seen: Switch) -> bool:
     return same_term and change.price_id == seen.offer.price.pk and change.invoice.money == seen.to_pay
 
 
-def _ask(subscription: Subscription, seen: Switch, *, actor: str, at: datetime) -> Change:
+def _ask(subscription: Subscription, seen: Switch, *, actor: str, at: datetime, reason: str) -> Change:
     """The invoice of the difference, and what it is for."""
     what = f"{seen.offer.plan.name} instead of {subscription.plan.name}"
     line = invoices.Line(f"plan:{seen.offer.plan.code}", what, seen.price, discount=seen.credit)
@@ -185,6 +236,12 @@ def _ask(subscription: Subscription, seen: Switch, *, actor: str, at: datetime) 
         counts_from=seen.counts_from,
         created_at=at,
     )
-    data = {"plan": subscription.plan.name, "next_plan": change.plan.name, "total": money.plain(seen.to_pay)}
-    events.emit("subscription.change_asked", subscription, actor=actor, at=at, reason=seen.explanation, data=data)
+    data = {
+        "plan": subscription.plan.name,
+        "next_plan": change.plan.name,
+        "total": money.plain(seen.to_pay),
+        "explanation": seen.explanation,
+    }
+    why = reason or seen.explanation
+    events.emit("subscription.change_asked", subscription, actor=actor, at=at, reason=why, data=data)
     return change

@@ -16,6 +16,8 @@ from subscriptions import quotes
 from subscriptions.models import PersonalDiscount as Personal
 from subscriptions.models import Plan, Price, PromoCode, Redemption, Subscription, TermDiscount
 
+MISSES = frozenset({"promo_not_found", "promo_expired", "promo_not_begun"})  # refusals of codes that were guessed
+SLOWER = "Too many promo codes that cannot be used: go on without one, or try again later."
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -70,8 +72,12 @@ def find(code: str) -> PromoCode:
     typed = code.strip()
     found = PromoCode.objects.filter(code__iexact=typed).first() if CODE.fullmatch(typed) else None
     if found is None:
-        raise NotFound("There is no such promo code.", "promo_not_found")
+        raise not_found()
     return found
+
+
+def not_found() -> NotFound:
+    return NotFound("There is no such promo code.", "promo_not_found")
 
 
 def usable(code: str, plan: Plan, price: Price, *, user_id: uuid.UUID | None, at: datetime) -> quotes.Promo:

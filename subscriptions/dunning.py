@@ -7,10 +7,12 @@ The acquirer's fault, or ours: again soon, with back-off, no step of the ladder.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Count
 
 from acquiring.types import Decline
 from billing import sweeps
@@ -54,6 +56,19 @@ def step(subscription: Subscription, invoice_id: uuid.UUID, *, at: datetime) -> 
     last = declined[-1].created_at if declined else None
     faults = [p for p in by_card if p.decline in FAULTS and (last is None or p.created_at > last)]
     return _when(subscription, declined, faults, at)
+
+
+def worn_out(rows: Iterable[Subscription], *, at: datetime) -> set[uuid.UUID]:
+    """Those of them, with their cards at hand, whose card was tried as often as the card networks allow."""
+    cards = {(row.user_id, row.method.token_digest): row.pk for row in rows if row.method is not None}
+    found = Payment.objects.filter(
+        method__user_id__in=[user_id for user_id, _ in cards],
+        method__token_digest__in=[digest for _, digest in cards],
+        created_at__gt=at - settings.CARD_ATTEMPTS_WITHIN,
+    )
+    counted = found.exclude(decline=Decline.NOT_SENT).order_by().values_list("method__user_id", "method__token_digest")
+    tried = counted.annotate(times=Count("pk")).filter(times__gte=settings.CARD_ATTEMPTS)
+    return {cards[user_id, digest] for user_id, digest, _ in tried if (user_id, digest) in cards}
 
 
 def _when(subscription: Subscription, declined: list[Payment], faults: list[Payment], at: datetime) -> Step:

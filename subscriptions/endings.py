@@ -4,50 +4,67 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from billing import events, sweeps
 from billing.models import Invoice
-from subscriptions import lifecycle, terms
-from subscriptions.models import Period, Subscription
+from subscriptions import herds, lifecycle, terms
+from subscriptions.models import Subscription
 
+BATCH = 1_000
 LEASE = timedelta(minutes=2)
 State = Subscription.Status
 Step = tuple[str, str]  # from this state to that one
 
+READ = (
+    "status", "user_id", "plan_id", "price_id", "next_plan_id", "next_price_id", "method_id", "valid_till",
+    "access_until", "next_charge_at", "auto_renew", "cancelled_at",
+)  # fmt: skip
+BILLED = """
+    SELECT subscription_id FROM subscriptions_period
+     WHERE subscription_id = ANY(%s) AND starts_at IS NULL AND closed_at IS NULL AND number > 1"""
+MOVE = """
+    UPDATE subscriptions_subscription
+       SET status = %(after)s, updated_at = %(at)s, remind_at = NULL,
+           next_action_at = CASE %(after)s WHEN 'past_due' THEN access_until END,
+           next_charge_at = CASE %(after)s WHEN 'expired' THEN NULL ELSE next_charge_at END
+     WHERE id = ANY(%(ids)s) AND status = %(before)s"""
 
-def end_due(*, at: datetime, limit: int = 500) -> int:
+
+def end_due(*, at: datetime, limit: int = BATCH) -> int:
     """Moves on the subscriptions whose term, grace or paid rest is over at `at`. Returns how many were taken up.
 
     The ordinary ones in a few statements however many they are; what has a next term billed, or more than one step to
     make, goes the long way through `end`, each in its own transaction.
     """
     with transaction.atomic(durable=True):
-        due = Subscription.objects.filter(next_action_at__lte=at).order_by("next_action_at", "pk")
-        rows = list(
-            due.select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related(
-                "plan", "price", "method"
-            )[:limit]
-        )
-        billed = Period.objects.filter(subscription__in=rows, starts_at=None, closed_at=None, number__gt=1)
-        busy = set(billed.values_list("subscription_id", flat=True))
+        due = Subscription.objects.filter(next_action_at__lte=at).order_by("next_action_at", "pk").only(*READ)
+        rows = herds.furnished(list(due.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit]))
+        if not rows:
+            return 0
+        busy = _billed([row.pk for row in rows])
         steps: dict[Step, list[Subscription]] = {}
+        odd = []
         for row in rows:
             step = None if row.pk in busy else _only_step(row, at)
-            if step is not None:
-                steps.setdefault(step, []).append(row)
-                busy.discard(row.pk)
+            if step is None:
+                odd.append(row.pk)
             else:
-                busy.add(row.pk)
+                steps.setdefault(step, []).append(row)
         for step, ordinary in steps.items():
             _make(step, ordinary, at)
-        odd = [row.pk for row in rows if row.pk in busy]
-        Subscription.objects.filter(pk__in=odd).update(next_action_at=at + LEASE)
+        if odd:
+            Subscription.objects.filter(pk__in=odd).update(next_action_at=at + LEASE)
     sweeps.each(odd, lambda pk: end(pk, at=at))
     return len(rows)
+
+
+def _billed(ids: list[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of them, locked, that have a next term billed; asked when the locks are held."""
+    with connection.cursor() as cursor:
+        cursor.execute(BILLED, [ids])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _only_step(row: Subscription, at: datetime) -> Step | None:
@@ -66,13 +83,9 @@ def _only_step(row: Subscription, at: datetime) -> Step | None:
 def _make(step: Step, rows: list[Subscription], at: datetime) -> None:
     """The same step for many locked rows: what the transitions and `end` write for one."""
     before, after = step
-    changes: dict[str, Any] = {"status": after, "remind_at": None, "next_action_at": None, "updated_at": at}
-    if after == State.PAST_DUE:
-        changes["next_action_at"] = F("access_until")
-    elif after == State.EXPIRED:
-        changes["next_charge_at"] = None
-    Subscription.objects.filter(pk__in=[row.pk for row in rows], status=before).update(**changes)
     facts = [(row, _told(row)) for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE, {"before": before, "after": after, "at": at, "ids": [row.pk for row in rows]})
     events.emit_many(f"subscription.{after}", facts, actor="system", at=at, from_state=before, to_state=after)
 
 

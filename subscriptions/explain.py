@@ -13,8 +13,8 @@ from datetime import datetime
 from accounts.models import User
 from billing import explanations, ledger, money
 from billing.models import Payment, Refund
-from subscriptions import agreements, offers, terms
-from subscriptions.models import Meter, Moving, Period, Plan, Price, Subscription
+from subscriptions import agreements, offers, terms, trials
+from subscriptions.models import Change, Meter, Moving, Period, Plan, Price, Subscription
 
 State = Subscription.Status
 Explained = Payment | Refund | offers.Offer | Subscription | User
@@ -64,7 +64,7 @@ def subscription(row: Subscription, *, at: datetime) -> list[str]:
         return [f"{name} begins when {sum_} is paid; until then it gives no access."]
     if row.plan.hourly:
         return _by_the_hour(row, at)
-    told = [_standing(row, at)]
+    told = [each for each in (_standing(row, at), last_try(row)) if each]
     if row.has_access(at):
         told.append(
             f"Access ({', '.join(row.plan.roles)}) goes on to {terms.spoken(row.access_until, zone)}{_grace(row)}."
@@ -82,27 +82,48 @@ def terms_of(payments: Sequence[Payment]) -> Mapping[uuid.UUID, list[str]]:
     invoices = {payment.invoice_id for payment in payments}
     shown = ("subscription__plan", "subscription__price", "plan", "price")
     periods = {row.invoice_id: row for row in Period.objects.filter(invoice_id__in=invoices).select_related(*shown)}
+    changed = Change.objects.filter(invoice_id__in=invoices).select_related("plan", "period__plan")
+    changes = {row.invoice_id: _credit(row) for row in changed}
     moved = _moves(periods.values())
     return {
-        payment.pk: _term(periods[payment.invoice_id], payment, moved)
+        payment.pk: changes.get(payment.invoice_id, [])
+        + (_term(periods[payment.invoice_id], payment, moved) if payment.invoice_id in periods else [])
         for payment in payments
-        if payment.invoice_id in periods and not payment.surplus
+        if not payment.surplus
     }
+
+
+def _credit(change: Change) -> list[str]:
+    """Why a dearer plan costs less than its price: what was left of the term whose place it takes."""
+    if not change.credit or change.period.plan is None:
+        return []
+    since = terms.spoken_date(change.counts_from, change.plan.zone)
+    left, before = money.spoken(change.credit_money), change.period.plan.name
+    return [f"What is taken off is the {left} that {before} was still worth from {since} on."]
 
 
 def _term(period: Period, payment: Payment, moved: Mapping[tuple[uuid.UUID, int], Moving]) -> list[str]:
     row = period.subscription
     plan, price = period.plan or row.plan, period.price or row.price
-    told = [f"It pays for term {period.number} of {plan.name}: {_long(period.months)}{_span(period, plan)}."]
+    pays = "It pays" if payment.is_live or payment.status == Payment.Status.SUCCEEDED else "It was to pay"
+    told = [f"{pays} for term {period.number} of {plan.name}: {_long(period.months)}{_span(period, plan)}."]
     told.append(_version(plan, price))
     move = moved.get((row.pk, price.pk))
     if move is not None and move.told_at is not None:
         before, told_on = money.spoken(move.from_price.money), terms.spoken_date(move.told_at, plan.zone)
         told.append(f"Before that it was {before}; the change was announced by mail on {told_on}.")
-    if period.number > 1 and payment.method_id and row.renewal_consent_at:
+    if period.number > 1 and row.renewal_consent_at and _by_itself(payment):
         agreed = terms.spoken_date(row.renewal_consent_at, plan.zone)
-        told.append(f"It was charged by itself, to the saved card, as the customer agreed on {agreed}.")
+        as_agreed = f"agreed on {agreed}" if row.renewal_consent_at <= payment.created_at else "had agreed before"
+        done = "charged by itself, to" if payment.status == Payment.Status.SUCCEEDED else "tried by itself, on"
+        told.append(f"It was {done} the saved card, as the customer {as_agreed}.")
     return told
+
+
+def _by_itself(payment: Payment) -> bool:
+    """Whether a renewal's payment was made with nobody present: neither on the bank's page nor for a change asked."""
+    on_a_page = payment.save_card or payment.redirect_url
+    return payment.method_id is not None and not on_a_page and payment.invoice.purpose == "subscription"
 
 
 def _moves(periods: Iterable[Period]) -> dict[tuple[uuid.UUID, int], Moving]:
@@ -115,7 +136,10 @@ def _moves(periods: Iterable[Period]) -> dict[tuple[uuid.UUID, int], Moving]:
 
 def _span(period: Period, plan: Plan) -> str:
     if period.starts_at and period.ends_at:
-        return f", from {terms.spoken(period.starts_at, plan.zone)} to {terms.spoken(period.ends_at, plan.zone)}"
+        since = period.counts_from if period.counts_from and period.counts_from < period.starts_at else None
+        counted = f", counted from {terms.spoken_date(since, plan.zone)}" if since else ""
+        span = f"from {terms.spoken(period.starts_at, plan.zone)} to {terms.spoken(period.ends_at, plan.zone)}"
+        return f"{counted}, {span}"
     if period.closed_at:
         return ", which was given up unpaid"
     return ", which begins when it is paid" if period.number == 1 else ", which follows the one before once it is paid"
@@ -125,10 +149,18 @@ def _standing(row: Subscription, at: datetime) -> str:
     """How the subscription stands, in a sentence."""
     name, zone = row.plan.name, row.plan.zone
     till = terms.spoken(row.valid_till, zone)
+    if row.status in (State.ACTIVE, State.PAST_DUE, State.EXPIRED) and trials.runs(row):
+        grace = "; these are the days of grace" if row.status == State.PAST_DUE else ""
+        return (
+            f"{name} is tried for nothing, to {till}."
+            if row.status == State.ACTIVE
+            else (f"{name} was tried for nothing, to {till}{grace}.")
+        )
     if row.status == State.PAST_DUE:
         return f"{name} was paid to {till} and the next term is not paid yet: these are the days of grace."
     if row.status == State.PAUSED:
-        return f"{name} is paused."
+        since = terms.spoken(row.paused_at, zone)
+        return f"{name} is paused since {since}; its end, {till}, moves by each whole day of rest."
     if row.status == State.SUSPENDED:
         return f"{name} is suspended."
     if row.status == State.CANCELLED or row.cancelled_at is not None:
@@ -138,6 +170,18 @@ def _standing(row: Subscription, at: datetime) -> str:
     if row.status in (State.EXPIRED, State.ENDED):
         return f"{name} was paid to {till} and is over."
     return f"{name} is paid to {till}."
+
+
+def last_try(row: Subscription) -> str:
+    """Why the next term of a subscription in its days of grace is not paid; "" where nothing was tried."""
+    period = terms.waiting(row) if row.status == State.PAST_DUE else None
+    if period is None or period.invoice is None:
+        return ""
+    tried = period.invoice.payments.filter(status=Payment.Status.FAILED).order_by("-created_at").first()
+    if tried is None:
+        return ""
+    when, by = terms.spoken(tried.created_at, row.plan.zone), f" by {tried.card}" if tried.card else ""
+    return f"{money.spoken(tried.money)}{by} did not go through on {when}: {explanations.refused(tried)}."
 
 
 def _grace(row: Subscription) -> str:
@@ -155,8 +199,8 @@ def _next(row: Subscription, at: datetime) -> list[str]:
     if charge is not None and row.renewal_consent_at is not None:
         agreed = terms.spoken_date(row.renewal_consent_at, row.plan.zone)
         card = f"{charge.card.brand} {charge.card.mask}"
-        when = terms.spoken(charge.at, row.plan.zone)
-        told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)} by {card} on {when}."]
+        when, what = terms.spoken(charge.at, row.plan.zone), f" for {row.next_plan.name}" if row.next_plan else ""
+        told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)}{what} by {card} on {when}."]
     elif row.auto_renew:
         told = ["It should renew by itself, but there is no card that can be charged."]
     else:

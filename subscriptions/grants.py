@@ -178,10 +178,18 @@ def _begin(user: User, plan: Plan, price: Price, gift: Gift, *, actor: str, at: 
     """A new subscription whose invoice is waived: its event begins the term, as money would."""
     subscription = Subscription.objects.create(user=user, plan=plan, price=price, created_at=at)
     invoice = _invoice(user.pk, plan, price, gift, actor=actor, at=at)
-    _period(subscription, 1, gift, invoice, at=at)
+    period = _period(subscription, 1, gift, invoice, at=at)
+    begin = lifecycle.begins_at(lifecycle.running_out(user.pk, at=at), at=at)
+    ends = period.end_from(begin, plan.zone)
     data = {"plan": plan.name, "total": "0", "invoice": str(invoice.pk), "given": gift.length}
     state = subscription.status
     events.emit("subscription.created", subscription, actor=actor, at=at, reason=reason, to_state=state, data=data)
+    news = data | {
+        "begins": terms.spoken_date(begin, plan.zone),
+        "ends": terms.spoken(ends, plan.zone),
+        "later": begin > at,
+    }
+    events.emit("subscription.given", subscription, actor=actor, at=at, reason=reason, data=news)
     invoices.waive(invoice.pk, actor=actor, at=at, reason=reason)
     return subscription
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from billing import events
 from billing.models import Event
-from subscriptions import activations, lifecycle, metering, redemptions, renewals, switching
+from subscriptions import activations, agreements, lifecycle, metering, redemptions, renewals, switching
 
 
 def activate_what_were_paid(told: Sequence[Event]) -> Collection[int]:
@@ -44,6 +44,11 @@ def abandon_what_was_not_paid(event: Event) -> None:
 @events.on("invoice.voided", "invoice.written_off")
 def free_the_code_of_what_was_not_paid(event: Event) -> None:
     redemptions.release(event.subject_id, at=event.at)
+
+
+@events.on("payment.card_kept")
+def renew_by_the_card_that_paid(event: Event) -> None:
+    agreements.take_late_card(uuid.UUID(str(event.data["invoice"])), at=event.at)
 
 
 @events.on("payment.failed", "payment.cancelled")

@@ -48,7 +48,8 @@ def plan_next(
             actor=actor,
             at=at,
             reason=reason,
-            data={"plan": subscription.plan.name, "next_plan": offer.plan.name, "price": money.plain(price)},
+            data=terms.told(subscription)
+            | {"next_plan": offer.plan.name, "price": money.plain(price), "next_price": money.spoken(price)},
         )
     return subscription
 
@@ -72,7 +73,7 @@ def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: s
             actor=actor,
             at=at,
             reason=reason,
-            data={"plan": subscription.plan.name, "next_plan": withdrawn},
+            data=terms.told(subscription) | {"next_plan": withdrawn},
         )
     return subscription
 

@@ -56,7 +56,9 @@ def return_preview(subscription: Subscription, *, at: datetime) -> Return:
         raise Conflict("This subscription is not paused.", "not_paused")
     days = whole_days(since, at, zone)
     end = days_after(till, days, zone)
-    return Return(days, end, f"It rested {days} whole days, so its end moves by as many.")
+    told = f"It has rested {days} whole day{'' if days == 1 else 's'}"
+    moved = f"by which its end moves, from {terms.spoken(till, zone)}" if days else "so its end stays as it is"
+    return Return(days, end, f"{told}, {moved}.")
 
 
 def pause(
@@ -108,6 +110,7 @@ def resume(
         subscription.access_until = seen.valid_till + subscription.plan.grace
         subscription.paused_at = None
         terms.look_ahead(subscription)
+        data = terms.told(subscription) | {"days": seen.days}
         events.change(
             subscription,
             subscription.resume,
@@ -115,8 +118,9 @@ def resume(
             at=at,
             reason=reason,
             save=["paused_at", "valid_till", "access_until", "anchor_at", *terms.AHEAD],
-            data=terms.told(subscription) | {"days": seen.days},
+            data=data,
         )
+        events.emit("subscription.resumed", subscription, actor=actor, at=at, reason=reason, data=data)
     return subscription
 
 

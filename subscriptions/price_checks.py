@@ -1,6 +1,6 @@
 """What the audit asks of price moves."""
 
-from billing import audit
+from billing import audit, trails
 from billing.audit import Check
 
 audit.reads("subscriptions_pricemove", "subscriptions_moving")
@@ -28,5 +28,5 @@ UNTOLD = """
 audit.register(
     Check("price.moves_on", "Who is to have another price is told, and moved, in time.", LATE),
     Check("price.told", "Nobody is billed a higher price of a plan who was not told and moved before.", UNTOLD),
-    audit.state_told("price_move", "subscriptions_pricemove"),
+    trails.state_told("price_move", "subscriptions_pricemove"),
 )

@@ -126,9 +126,11 @@ def _unused_months(term: Term, at: datetime) -> Unused:
     elif left == 0:
         why = "The last month of the term has begun, so nothing comes back; access goes on to the end of the term."
     else:
+        have = "has" if left == 1 else "have"
         why = (
-            f"{left} of {term.months} months have not begun. {money.spoken(term.paid)} split over the months gives "
-            f"{money.spoken(back)} for them; access goes on to the end of the month in progress."
+            f"{left} of {term.months} months {have} not begun. {money.spoken(term.paid)} split over the months gives "
+            f"{money.spoken(back)} for {'it' if left == 1 else 'them'}; access goes on to the end of the month in "
+            "progress."
         )
     return Unused(back, max(until, at), why)
 

@@ -8,6 +8,7 @@ applied, and where both save the same the code is left for another time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from moneyed import Money
@@ -113,6 +114,7 @@ class _Rival:
     parts: tuple[tuple[Kind, str, Money], ...]
 
 
+@lru_cache(maxsize=1024)  # a sweep asks the same of thousands
 def quote(plan: str, months: int, price: Money, discounts: Discounts = NO_DISCOUNTS) -> Quote:
     """What a plan of `months` months at the list price `price` costs with these discounts.
 

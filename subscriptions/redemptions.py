@@ -36,7 +36,9 @@ def reserve(invoice_id: uuid.UUID, user_id: uuid.UUID, quote: Quote, plan: Plan,
     """
     if not quote.promo_code:
         return
-    code = PromoCode.objects.select_for_update().get(pk=discounts.find(quote.promo_code).pk)
+    code = PromoCode.objects.select_for_update().filter(code__iexact=quote.promo_code).first()
+    if code is None:  # staff deleted it a moment ago
+        raise discounts.not_found()
     refusal = discounts.refused(code, plan, price, at=at) or discounts.beyond(code, user_id)
     if refusal is not None:
         raise refusal

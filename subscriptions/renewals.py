@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import connections, transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Q, QuerySet, Sum
+from django.db import transaction
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from moneyed import Money
 
-from billing import events, guard, invoices, ledger, money, payments, sweeps
+from billing import bulk, events, guard, invoices, ledger, money, payments
 from billing.errors import Refused
 from billing.models import Invoice, Payment
-from subscriptions import discounts, dunning, lifecycle, offers, redemptions, terms
-from subscriptions.models import Period, Subscription
+from subscriptions import charging, discounts, dunning, herds, lifecycle, offers, redemptions, terms
+from subscriptions.models import Period, Plan, Subscription
 
 log = logging.getLogger(__name__)
 
+BATCH = 500
 LEASE = timedelta(minutes=10)  # longer than a batch of charges takes at an acquirer that answers nobody
 
 
-def renew_due(*, at: datetime, limit: int = 500) -> int:
+def renew_due(*, at: datetime, limit: int = BATCH) -> int:
     """Bills and charges the terms that are due at `at`, and tries again what dunning says. Returns how many were due.
 
     Claiming and billing are one transaction for all of them; the charges follow, many at once, each settled alone.
     """
     try:
-        _permit(at)
+        permit(at=at)
     except guard.Stopped as stopped:
         log.error("renewals stopped: %s", stopped.detail)
         return 0
+    due = bill_due(at=at, limit=limit)
+    charging.each_at_once(due, partial(charge, at=at), claimed_to=at + LEASE, at=at)
+    return len(due)
+
+
+def bill_due(*, at: datetime, limit: int = BATCH) -> list[uuid.UUID]:
+    """Claims up to `limit` subscriptions that are due, and bills those that have no next term yet; one transaction."""
     with transaction.atomic(durable=True):
-        rows = list(
-            Subscription.objects.filter(next_charge_at__lte=at)
-            .order_by("next_charge_at", "pk")
-            .select_for_update(skip_locked=True, of=("self",))
-            .select_related("plan", "price", "method")[:limit]
-        )
+        first = Subscription.objects.filter(next_charge_at__lte=at).order_by("next_charge_at", "pk")
+        rows = herds.furnished(list(first.select_for_update(skip_locked=True, of=("self",))[:limit]))
         due = [row.pk for row in rows]
         Subscription.objects.filter(pk__in=due).update(next_charge_at=at + LEASE)
         billed = set(
@@ -49,9 +53,8 @@ def renew_due(*, at: datetime, limit: int = 500) -> int:
                 "subscription_id", flat=True
             )
         )
-        _bill_all([row for row in rows if row.pk not in billed and _renewable(row)], at=at)
-    _each_at_once(due, partial(charge, at=at))
-    return len(due)
+        _bill_all([row for row in rows if row.pk not in billed and terms.renewable(row)], at=at)
+    return due
 
 
 def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
@@ -119,10 +122,11 @@ def extend(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             terms.extend(subscription, period, actor=actor, at=at)
 
 
-def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Period]:
+def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[uuid.UUID]:
     """Bills the next term of each of these locked subscriptions, in a few statements however many they are.
 
-    Raises IntegrityError where one has a next term that waits already: no term is billed twice.
+    Returns their invoices, in the same order. Raises IntegrityError where one has a next term that waits already: no
+    term is billed twice.
     """
     found = Period.objects.filter(subscription__in=rows).order_by().values_list("subscription_id")
     numbers = dict(found.annotate(last=Max("number")))
@@ -141,19 +145,23 @@ def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[Peri
     invoices.issue_many(drafts, actor=actor, at=at)
     billed = [redemptions.Renewed(draft.user_id, draft.id, o.quote) for (_, o), draft in zip(sold, drafts, strict=True)]
     redemptions.renew(billed, at=at)
-    return Period.objects.bulk_create(
-        Period(
-            subscription=row,
-            number=numbers.get(row.pk, 0) + 1,
-            months=offer.plan.months,
-            refund_policy=offer.plan.refund_policy,
-            plan=offer.plan,
-            price=offer.price,
-            invoice_id=draft.id,
-            created_at=at,
-        )
-        for (row, offer), draft in zip(sold, drafts, strict=True)
+    bulk.insert(
+        Period,
+        [
+            {
+                "subscription_id": row.pk,
+                "number": numbers.get(row.pk, 0) + 1,
+                "months": offer.plan.months,
+                "refund_policy": offer.plan.refund_policy,
+                "plan_id": offer.plan.pk,
+                "price_id": offer.price.pk,
+                "invoice_id": draft.id,
+            }
+            for (row, offer), draft in zip(sold, drafts, strict=True)
+        ],
+        created_at=at,
     )
+    return [draft.id for draft in drafts]
 
 
 def _begins(row: Subscription) -> str:
@@ -177,13 +185,9 @@ def _bill_all(rows: list[Subscription], *, at: datetime) -> None:
             _bill_all(rows[half:], at=at)
 
 
-def _renewable(subscription: Subscription) -> bool:
-    return subscription.status in terms.RUNNING and terms.will_renew(subscription)
-
-
 def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None, dunning.Step]:
     """The next term that is billed, and what to do about it."""
-    if not _renewable(subscription):
+    if not terms.renewable(subscription):
         removed = subscription.auto_renew and subscription.method is not None and subscription.method.removed_at
         return None, dunning.Step(stop="The card was removed." if removed else "")
     if _changing(subscription):
@@ -201,8 +205,7 @@ def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None,
 
 def _changing(subscription: Subscription) -> bool:
     """Whether another plan is being paid for at this moment: the next term is then not charged beside it."""
-    asked = Q(invoice__status=Invoice.Status.PAID) | Q(invoice__payments__status__in=Payment.LIVE)
-    return subscription.changes.filter(asked, done_at=None, closed_at=None).exists()
+    return charging.changing([subscription.pk]) != set()
 
 
 def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:
@@ -225,7 +228,7 @@ def _note(subscription: Subscription, step: dunning.Step, at: datetime) -> None:
         )
 
 
-def _permit(at: datetime) -> None:
+def permit(*, at: datetime) -> None:
     """Asks the guard about all that is due. Raises guard.Stopped."""
     due = Subscription.objects.filter(next_charge_at__lte=at)
     people, amounts = _sums(due)
@@ -236,31 +239,19 @@ def _permit(at: datetime) -> None:
 def _forecast(at: datetime) -> guard.Forecast:
     """What the terms themselves say is due, whatever the sweep's own column says."""
     hours = ExpressionWrapper(F("plan__renewal_lead_hours") * timedelta(hours=1), DurationField())
+    longest = timedelta(hours=Plan.objects.aggregate(longest=Max("renewal_lead_hours"))["longest"] or 0)
     ending = Subscription.objects.filter(
-        auto_renew=True, status__in=terms.RUNNING, access_until__gt=at - timedelta(days=1)
+        auto_renew=True,
+        status__in=terms.RUNNING,
+        access_until__gt=at - timedelta(days=1),
+        valid_till__lte=at + longest + settings.DUNNING_LAST_CALL,  # by an index
     ).annotate(charge_from=F("valid_till") - hours - settings.DUNNING_LAST_CALL)
     return guard.Forecast(*_sums(ending.filter(charge_from__lte=at)))
 
 
 def _sums(rows: QuerySet[Subscription]) -> tuple[int, tuple[Money, ...]]:
-    """How many people, and what their terms cost, by currency."""
-    found = rows.order_by().values_list("price__currency").annotate(Count("pk"), Sum("price__amount"))
+    """How many people, and what their next terms cost at most, by currency: nobody's discounts are looked up here."""
+    amount = Coalesce("next_price__amount", "price__amount")
+    found = rows.order_by().values_list("price__currency").annotate(Count("pk"), sum=Sum(amount))
     counted = [(people, money.from_minor(int(amount), currency)) for currency, people, amount in found]
     return sum(people for people, _ in counted), tuple(amount for _, amount in counted)
-
-
-def _each_at_once(due: list[uuid.UUID], verb: Callable[[uuid.UUID], object]) -> None:
-    """Does `verb` on each row, many at once; each thread has a connection of its own and gives it back."""
-    at_once = min(settings.CHARGES_AT_ONCE, len(due))
-    if at_once <= 1:
-        sweeps.each(due, verb)
-        return
-
-    def apart(pk: uuid.UUID) -> None:
-        try:
-            sweeps.each([pk], verb)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(apart, due))

@@ -31,6 +31,7 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         if change.closed_at is not None or not _fits(change, at):
             _refuse(change, at=at)
             return
+        old_plan = subscription.plan.name
         _switch(change, at=at)
         change.done_at = at
         change.save(update_fields=["done_at"])
@@ -39,7 +40,12 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
             subscription,
             actor=actor,
             at=at,
-            data=terms.told(subscription) | {"credit": money.plain(change.credit_money)},
+            data=terms.told(subscription)
+            | {
+                "credit": money.plain(change.credit_money),
+                "credited": money.spoken(change.credit_money) if change.credit else "",
+                "old_plan": old_plan,
+            },
         )
 
 
@@ -102,13 +108,15 @@ def _fits(change: Change, at: datetime) -> bool:
     """Whether the subscription is still what it was when the sum was found."""
     subscription, period = change.subscription, change.period
     newest = subscription.periods.filter(starts_at__isnull=False).order_by("-starts_at").first()
-    running = period.starts_at is not None and period.ends_at is not None and period.starts_at < at < period.ends_at
+    running = period.starts_at is not None and period.ends_at is not None and period.starts_at <= at < period.ends_at
     return subscription.status == Subscription.Status.ACTIVE and running and newest is not None and newest == period
 
 
 def _switch(change: Change, *, at: datetime) -> None:
     """The old term ends here and the new one begins; its months are counted as was shown."""
     subscription, old, plan = change.subscription, change.period, change.plan
+    if old.starts_at is not None:
+        at = max(at, old.starts_at + datetime.resolution)  # paid as it began: it has lasted the least time there is
     anchor = subscription.anchor_at if change.credit and subscription.anchor_at else change.counts_from
     ends_at = continued(anchor, change.counts_from, plan.months, plan.zone)
     old.ends_at = at

@@ -49,7 +49,9 @@ class Clock:
 
 
 def spoken(left: timedelta) -> str:
-    """3 hours 20 minutes."""
+    """3 hours 20 minutes; 24 hours."""
     hours, minutes = divmod(int(left.total_seconds()) // 60, 60)
-    words = [f"{hours} hour{'s' * (hours != 1)}"] * (hours > 0) + [f"{minutes} minute{'s' * (minutes != 1)}"]
+    words = [f"{hours} hour{'s' * (hours != 1)}"] if hours else []
+    if minutes or not hours:
+        words.append(f"{minutes} minute{'s' * (minutes != 1)}")
     return " ".join(words)

@@ -14,6 +14,10 @@ from subscriptions.models import Period, Subscription
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
 BEGUN = ("anchor_at", "valid_till", "access_until")  # what `begin` sets
 RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
+MONTHS = (  # strftime takes several times as long, and a sweep speaks of thousands of terms
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 PATIENCE = timedelta(minutes=15)  # so long after the end a charge may be under way before the term counts as unpaid
 
 
@@ -35,6 +39,11 @@ def will_renew(subscription: Subscription) -> bool:
     method = subscription.method
     agreed = subscription.auto_renew and subscription.renewal_consent_at is not None
     return agreed and method is not None and method.removed_at is None and subscription.valid_till is not None
+
+
+def renewable(subscription: Subscription) -> bool:
+    """Whether a next term may be billed and charged."""
+    return subscription.status in RUNNING and will_renew(subscription)
 
 
 def charge_times(subscription: Subscription) -> list[datetime]:
@@ -136,17 +145,20 @@ def spoken(at: datetime | None, zone: tzinfo) -> str:
     if at is None:
         return ""
     local = at.astimezone(zone)
-    return f"{local.day} {local:%B %Y, %H:%M %Z}"
+    return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local.hour:02}:{local.minute:02} {local.tzname()}"
 
 
 def spoken_day(at: datetime | None, zone: tzinfo) -> str:
     """28 February"""
-    return f"{at.astimezone(zone).day} {at.astimezone(zone):%B}" if at else ""
+    if at is None:
+        return ""
+    local = at.astimezone(zone)
+    return f"{local.day} {MONTHS[local.month - 1]}"
 
 
 def spoken_date(at: datetime | None, zone: tzinfo) -> str:
     """28 February 2026"""
-    return f"{at.astimezone(zone).day} {at.astimezone(zone):%B %Y}" if at else ""
+    return f"{spoken_day(at, zone)} {at.astimezone(zone).year}" if at else ""
 
 
 def told(subscription: Subscription) -> dict[str, object]:

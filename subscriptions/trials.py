@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from billing import events, invoices, ledger
+from billing import events, invoices, ledger, money
 from billing.errors import Conflict, Forbidden
-from subscriptions import lifecycle, offers
+from subscriptions import lifecycle, offers, terms
 from subscriptions.calendar import days_after
 from subscriptions.models import Period, Subscription
 
@@ -23,6 +23,11 @@ def on_offer(user_id: uuid.UUID, offer: offers.Offer) -> bool:
 def ends_at(offer: offers.Offer, *, at: datetime) -> datetime:
     """When a trial begun at `at` ends."""
     return days_after(at, offer.plan.trial_days, offer.plan.zone)
+
+
+def runs(subscription: Subscription) -> bool:
+    """Whether what runs, or ran last, is the trial itself: no term has followed it."""
+    return subscription.trial and not subscription.periods.filter(number__gt=1, starts_at__isnull=False).exists()
 
 
 def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> Subscription:
@@ -56,7 +61,7 @@ def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> S
             actor=actor,
             at=at,
         )
-        Period.objects.create(
+        period = Period.objects.create(
             subscription=subscription,
             number=1,
             months=0,
@@ -68,6 +73,10 @@ def begin(user_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime) -> S
         data = {"plan": plan_.name, "total": "0", "invoice": str(invoice.pk), "trial": days}
         state = subscription.status
         events.emit("subscription.created", subscription, actor=actor, at=at, to_state=state, data=data)
+        ends = terms.spoken(period.end_from(at, plan_.zone), plan_.zone)
+        price = money.spoken(offer.quote.total)
+        news = data | {"ends": ends, "price": price, "length": plan_.months}
+        events.emit("subscription.trial_begun", subscription, actor=actor, at=at, data=news)
         invoices.waive(invoice.pk, actor=actor, at=at)
     return subscription
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from html import unescape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +47,14 @@ class Visitor:
     def reset(self) -> None:
         """Empties the books and ends every fault."""
         self._control("POST", "reset")
+
+    def forget_keys(self) -> None:
+        """The time of every idempotency key is over."""
+        self._control("POST", "forget")
+
+    def expire(self, payment_id: str) -> None:
+        """The time of a page is over now."""
+        self._control("POST", f"payments/{payment_id}/expire")
 
     def refund_in_cabinet(self, payment_id: str, amount: int) -> dict[str, Any]:
         """A refund behind the shop's back, `amount` in minor units. Returns the refund object."""
@@ -156,12 +162,6 @@ class LocalBank(Visitor):
             raise RuntimeError(f"the bank did not start: {line!r}")
         self.url, self.api_url = ready[1], ready[3]
         self._port, self._api_port = int(ready[2]), int(ready[4])
-
-    def forget_keys(self) -> None:
-        """Makes every idempotency key that was used so far as old as the hills."""
-        with closing(sqlite3.connect(self._data / "bank.sqlite3", timeout=10)) as books:
-            books.execute("UPDATE answers SET at = '2001-01-01T00:00:00.000000Z'")
-            books.commit()
 
     def stop(self) -> None:
         """Ends the process as an operator does (SIGTERM)."""

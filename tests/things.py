@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from billing import callbacks, checkouts, events, payments, refunds
+from billing import callbacks, cards, checkouts, events, payments, receipts, refunds
 from billing.models import Event, PaymentMethod
 from notifications import mailings
 from subscriptions import endings, hours, price_moves, reminders, renewals
@@ -26,6 +26,7 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     callbacks.process_due,
     payments.poll_due,
     refunds.poll_due,
+    receipts.poll_due,
     events.deliver_due,
     checkouts.close_due,
     price_moves.tell_due,
@@ -67,7 +68,7 @@ def last_event(kind: str) -> Event:
 
 def removed(card: PaymentMethod, at: datetime) -> None:
     """Its owner removes a saved card."""
-    payments.remove_card(card.pk, card.user_id, at=at)
+    cards.remove(card.pk, card.user_id, at=at)
 
 
 def voided(invoice_id: uuid.UUID, at: datetime) -> None:

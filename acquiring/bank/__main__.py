@@ -7,8 +7,10 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
+from acquiring.bank import records
 from acquiring.bank.app import create_api_app, create_public_app
 from acquiring.bank.house import Bank, Config
 from acquiring.bank.serving import Gate, Port
@@ -23,7 +25,7 @@ def main() -> int:
     folder = Path(options.data)
     folder.mkdir(parents=True, exist_ok=True)
     config = Config(options.merchant, options.secret, options.callback_secret, options.callback_url)
-    bank = Bank(config, folder / "bank.sqlite3")
+    bank = Bank(config, folder / "bank.sqlite3", now=partial(records.now, options.clock))
     # Blocked here, before any thread is born, and awaited below: no handler runs in the middle of anything.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     try:
@@ -74,6 +76,7 @@ def _options() -> argparse.Namespace:
         default=env("BANK_CALLBACK_URL", ""),
         help="for payments that bring none; {acquirer} stands for the protocol that they were ordered in",
     )
+    parser.add_argument("--clock", default=env("CLOCK_FILE", ""), help="file with the seconds that we are ahead")
     return parser.parse_args()
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from acquiring.bank.journal import Journal
 from acquiring.bank.records import Note
-from acquiring.bank.tongues import TONGUES
+from acquiring.bank.tongues import TONGUES, Sealing
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
@@ -125,6 +125,8 @@ class Courier:
     def deliver(self, note: Note) -> None:
         """Makes one delivery and writes it down."""
         body, tongue = note.body.encode(), TONGUES[note.tongue]
+        if isinstance(tongue, Sealing):
+            body = tongue.sealed(self._config, body, note.forged)
         answer = self._send(note.url, body, tongue.headers(self._config, body, note.forged))
         if not self._stopping.is_set():
             self._journal.delivered(note.id, tongue.received(answer.status, answer.body), answer.word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
@@ -11,7 +12,7 @@ from acquiring.bank.api import reply
 from acquiring.bank.cards import DECLINES
 from acquiring.bank.faults import KINDS, BadFault
 from acquiring.bank.house import the_bank
-from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal
+from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
 
 SHOWN = 50
 
@@ -156,6 +157,23 @@ def reset() -> Page:
     the_bank().books.empty()
     the_bank().faults.clear()
     return redirect("/control/", 303) if request.form else reply(200, {"ok": True})
+
+
+@control.post("/control/forget")
+def forget() -> Response:
+    """The time of every idempotency key is over: requests that bear one are acted upon anew. For tests."""
+    the_bank().books.query("DELETE FROM answers")
+    return reply(200, {"ok": True})
+
+
+@control.post("/control/payments/<payment_id>/expire")
+def expire(payment_id: str) -> Response:
+    """The time of a page is over now. For tests."""
+    bank = the_bank()
+    payment = bank.desk.get(payment_id)
+    bank.books.save(replace(payment, expires_at=stamp(bank.journal.now())))
+    bank.desk.expire_due()
+    return reply(200, {"ok": True})
 
 
 @control.post("/control/payments/<payment_id>/refund")

@@ -12,8 +12,9 @@ from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic
 
 CODE = "1234"
 CODE_TRIES = 3
-# Protocols whose page stays open after a decline, for another card, and tells when its time is over.
+# Protocols whose page stays open after a decline, for another card.
 PATIENT = frozenset({"stripe"})
+STAYS_OPEN = frozenset({"yookassa"})  # protocols in which a page that the customer leaves can still be paid
 
 
 class Desk:
@@ -25,24 +26,24 @@ class Desk:
     # --- What merchants ask -------------------------------------------------------------------------------------
 
     def open(self, order: Order, *, anew: bool = False) -> tuple[Payment, bool]:
-        """A payment to be made on the page, and whether it is new (`anew`: it is, whatever went before).
+        """A payment to be made on the page, and whether it is new. Raises Refusal (409 voided or conflict).
 
-        Raises Refusal (409 voided or conflict).
+        `anew`: the protocol does not know orders by the merchant's id, so each is a new one.
         """
         with self._books.transaction():
-            if not anew and (known := self._same_order(order)):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "page")
             self._books.add(payment)
             return payment, True
 
     def charge(self, order: Order, token: str, *, anew: bool = False) -> tuple[Payment, bool]:
-        """A payment by saved card, final at once, and whether it is new (`anew`: it is, whatever went before).
+        """A payment by saved card, final at once, and whether it is new (`anew` as in `open`).
 
         Raises Refusal (409 voided or conflict).
         """
         with self._books.transaction():
-            if not anew and (known := self._same_order(order)):
+            if known := None if anew else self._same_order(order):
                 return known, False
             payment = self._payment(order, "token")
             self._books.add(payment)
@@ -51,6 +52,18 @@ class Desk:
                 return self._close(payment, "declined", "unknown_token"), True
             card = plastic_from(saved.card)
             return self._try(replace(payment, card=saved.card), card, card.behaviour.later), True
+
+    def charge_opened(self, payment_id: str, token: str) -> Payment:
+        """Charges a saved card for a payment that is open already; one that is not stays. Raises Refusal (404)."""
+        with self._books.transaction():
+            payment = self.get(payment_id)
+            if payment.status != "created":
+                return payment
+            saved = self._books.first(Token, "token = ?", token)
+            if saved is None:
+                return self._close(payment, "declined", "unknown_token")
+            card = plastic_from(saved.card)
+            return self._try(replace(payment, card=saved.card, origin="token"), card, card.behaviour.later)
 
     def capture(self, payment_id: str, amount: int) -> Payment:
         """Takes a held sum, in full or less; the rest is released. Raises Refusal (404, 409, 422)."""
@@ -139,7 +152,8 @@ class Desk:
         """The customer goes back without paying: voided. A held or paid one stays. Raises Refusal (404)."""
         with self._books.transaction():
             payment = self.get(payment_id)
-            return self._close(payment, "voided") if payment.status in OPEN else payment
+            closes = payment.status in OPEN and payment.tongue not in STAYS_OPEN
+            return self._close(payment, "voided") if closes else payment
 
     def expire_due(self) -> None:
         """Closes the pages whose time is over."""
@@ -227,7 +241,7 @@ class Desk:
         if payment.status in OPEN and payment.expires_at and payment.expires_at <= self._now():
             payment = replace(payment, status="expired", updated_at=self._now(), finished_at=self._now())
             self._books.save(payment)
-            if payment.tongue in PATIENT:
+            if payment.tongue:  # our own protocol tells nothing of it
                 self._journal.announce("payment.expired", payment)
         return payment
 

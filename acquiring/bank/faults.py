@@ -26,6 +26,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "callback_forged": ("", "A copy with other contents and a bad signature is sent first, then the true callback."),
     "captured_twice": ("", "Money is taken a second time for the same order, as a payment with an id of its own."),
     "refund_pending": ("seconds", "A refund is pending and succeeds this much later."),
+    "processing": ("", "YooKassa: a request is acted upon, and first answered 202: it is being processed."),
+    "receipt_failed": ("", "YooKassa: the fiscal receipt of an operation cannot be registered."),
     "refund_declined": ("", "A refund is declined by the card's bank."),
 }
 

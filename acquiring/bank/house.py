@@ -32,7 +32,7 @@ class Hangup(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the bank is told at the start. `callback_url` is for payments that bring none of their own.
+    """What the bank is told at the start. `callback_url` is for payments that bring none ({acquirer}: theirs).
 
     `now` is the clock of signatures, which the bank sets to its own.
     """

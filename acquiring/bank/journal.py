@@ -75,7 +75,7 @@ class Journal:
         payment = (
             subject if isinstance(subject, Payment) else self.books.select(Payment, "id = ?", subject.payment_id)[0]
         )
-        url = payment.callback_url or self.callback_url.replace("{acquirer}", payment.tongue or "sandbox")
+        url = (payment.callback_url or self.callback_url).replace("{acquirer}", payment.tongue or "sandbox")
         if not url:
             return
         tongue = TONGUES[payment.tongue]

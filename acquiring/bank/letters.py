@@ -1,4 +1,4 @@
-"""One callback as it will be sent, whatever the protocol."""
+"""What a callback is before it is sent."""
 
 from __future__ import annotations
 

@@ -32,8 +32,18 @@ class Returns:
                 return known, False
             self._refundable(payment_id, amount, currency)
             at = stamp(self._journal.now())
-            new_id = self._journal.new_id("ref")
-            refund = Refund(new_id, order_id, payment_id, amount, currency, reason, "pending", at, at, extra=extra)
+            refund = Refund(
+                self._journal.new_id("ref"),
+                order_id,
+                payment_id,
+                amount,
+                currency,
+                reason,
+                "pending",
+                at,
+                at,
+                extra=extra,
+            )
             if later := self._faults.take("refund_pending"):
                 settle_at = stamp(self._journal.now() + timedelta(seconds=later.number))
                 refund = replace(refund, settle_at=settle_at)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from acquiring.bank import signing
-from acquiring.bank.letters import Letter
+from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
 from acquiring.bank.stripe.news import StripeNews
+from acquiring.bank.tbank.news import TBank
+from acquiring.bank.yookassa.tongue import YooKassa
 
 if TYPE_CHECKING:
     from acquiring.bank.house import Config
@@ -32,6 +34,15 @@ class Tongue(Protocol):
 
     def received(self, status: int, answer: bytes) -> bool:
         """Whether the merchant's answer ends the tries."""
+        ...
+
+
+@runtime_checkable
+class Sealing(Protocol):
+    """A protocol whose signature stands in the body."""
+
+    def sealed(self, config: Config, body: bytes, forged: bool) -> bytes:
+        """The body of a delivery with its signature (a wrong one where it is forged)."""
         ...
 
 
@@ -55,4 +66,4 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "stripe": StripeNews()}
+TONGUES: Mapping[str, Tongue] = {"": Own(), "stripe": StripeNews(), "tbank": TBank(), "yookassa": YooKassa()}

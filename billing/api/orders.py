@@ -7,7 +7,6 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -20,14 +19,11 @@ from billing import money, orders
 from billing.api import examples, people, shapes
 from billing.api.fields import (
     UUID_PATH,
-    AcquirerName,
     Amount,
-    Flag,
     Id,
     Input,
     Moment,
     MoneyText,
-    ReturnUrl,
     Sum,
     Text,
     Whole,
@@ -36,6 +32,7 @@ from billing.api.fields import (
 )  # fmt: skip
 from billing.api.idempotency import idempotent, key_of
 from billing.api.paging import NewestFirst
+from billing.api.paying import HowToPay, how_to_pay, pay_at
 from billing.api.schema import PAGING, in_query, page_of, says
 from billing.errors import Forbidden, Invalid
 from billing.models import Invoice, Product
@@ -44,12 +41,9 @@ VIEW, REFUND = "billing.view_invoice", "billing.refund_payment"
 TAG = "orders"
 
 
-class OrderInput(Input):
+class OrderInput(HowToPay):
     product_id = Whole(min_value=1, max_value=2**63 - 1)
     product_count = Whole(required=False, min_value=1, max_value=orders.MOST)
-    acquirer = AcquirerName(required=False, max_length=32)
-    return_url = ReturnUrl(required=False)
-    save_card = Flag(required=False)
 
 
 class ReturnedInput(Input):
@@ -69,7 +63,7 @@ class OrderedSerializer(serializers.Serializer[Any]):
     payment = serializers.UUIDField(source="pk")
 
     def get_redirect_url(self, payment: Any) -> str | None:
-        return (payment.is_live and payment.redirect_url) or None
+        return pay_at(payment)
 
 
 class ProductSerializer(serializers.Serializer[Any]):
@@ -133,10 +127,8 @@ class Orders(APIView):
         wanted = orders.Wanted(
             product_id=body["product_id"],
             count=body.get("product_count", 1),
-            acquirer=body.get("acquirer", ""),
-            return_url=body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/?back=1"),
-            save_card=body.get("save_card", False),
             request_key=key_of(request),
+            **how_to_pay(body),
         )
         payment = orders.buy(people.caller(request).pk, wanted, actor=people.actor(request), at=timezone.now())
         return Response(OrderedSerializer(payment).data)

@@ -21,6 +21,7 @@ MEANING = {
     404: "There is no such thing, or it is somebody else's.",
     409: "The thing's state does not allow it, a figure is stale, or the same request is in flight.",
     413: "The body is too large.",
+    429: "Too many tries; `Retry-After` tells the seconds to wait.",
     422: "The Idempotency-Key was used for another request.",
 }
 
@@ -75,14 +76,20 @@ def says(
     parameters: Sequence[OpenApiParameter] = (),
     keyed: bool = False,
     public: bool = False,
+    or_else: tuple[int, Any, str] | None = None,
 ) -> Callable[[View], View]:
-    """Describes an operation: its name, what it takes and answers, with a true example of both (`sends`, `gets`)."""
+    """Describes an operation: its name, what it takes and answers, with a true example of both (`sends`, `gets`).
+
+    `or_else`: the status and shape of another good answer, and when it is given.
+    """
     codes = {*refusals, *(() if public else (401,)), *((400, 409, 422) if keyed else ()), *((413,) if request else ())}
     examples = [OpenApiExample("Request", sends, request_only=True)] if sends else []
     shown = [OpenApiExample("Response", gets)] if gets else []
     responses: dict[Any, Any] = {
         status: OpenApiResponse(answer, description="", examples=shown) if answer else OpenApiResponse(None)
     }
+    if or_else is not None:
+        responses[or_else[0]] = OpenApiResponse(or_else[1], description=or_else[2])
     for code in sorted(codes):
         responses[code, CONTENT_TYPE] = OpenApiResponse(Problem, description=MEANING[code])
     return extend_schema(

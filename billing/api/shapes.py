@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from billing import explanations
 from billing.api.fields import Moment, MoneyText, state
+from billing.api.paying import pay_at
 from billing.models import Invoice, InvoiceLine, Payment, Refund
 from billing.money import from_minor
 
@@ -87,7 +88,7 @@ class PaymentSerializer(serializers.Serializer[Payment]):
         return found and str(found)
 
     def get_redirect_url(self, payment: Payment) -> str | None:
-        return (payment.is_live and payment.redirect_url) or None
+        return pay_at(payment)
 
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_widget(self, payment: Payment) -> Any:

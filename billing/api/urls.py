@@ -1,7 +1,7 @@
 """Mounted at /api/v1/. An id that is none matches nothing here and gets its 404 from the last pattern of all."""
 
 from accounts.slashes import both
-from billing.api import callbacks, invoices, orders, payments, wallet
+from billing.api import callbacks, invoices, orders, payments, users, wallet
 from billing.api.fields import UUID_PATH
 
 ACQUIRER, KIND = r"(?P<acquirer>[A-Za-z0-9_-]{1,32})", r"(?P<kind>[A-Za-z0-9._-]{1,60})"
@@ -21,6 +21,7 @@ urlpatterns = [
     both("wallet/top-up", wallet.TopUp.as_view(), "api-wallet-top-up"),
     both("wallet/pay", wallet.Pay.as_view(), "api-wallet-pay"),
     both("wallet/close", wallet.Close.as_view(), "api-wallet-close"),
+    both(f"users/(?P<user_id>{UUID_PATH})/roles", users.Roles.as_view(), "api-user-roles"),
     both(f"callbacks/{ACQUIRER}", callbacks.Callbacks.as_view(), "api-callbacks"),
     both(f"callbacks/{ACQUIRER}/{KIND}", callbacks.CallbacksOfKind.as_view(), "api-callbacks-of-kind"),
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
@@ -16,9 +15,10 @@ from rest_framework.views import APIView
 
 from billing import money, wallets
 from billing.api import examples, people, shapes
-from billing.api.fields import AcquirerName, Amount, Flag, Id, Input, Moment, MoneyText, ReturnUrl, Text, read
+from billing.api.fields import Amount, Id, Input, Moment, MoneyText, Text, read
 from billing.api.idempotency import idempotent, key_of
 from billing.api.paging import NewestFirst
+from billing.api.paying import HowToPay, how_to_pay, pay_at
 from billing.api.schema import PAGING, in_query, page_of, says
 from billing.errors import Invalid
 from billing.models import Account, Invoice
@@ -38,13 +38,10 @@ class Currency(Text):
         return code
 
 
-class TopUpInput(Input):
+class TopUpInput(HowToPay):
     value = Amount(help_text="What to put in.")
     currency = Currency(min_length=3, max_length=3)
     description = Text(required=False, allow_blank=True, max_length=200, help_text="For the customer's statement.")
-    acquirer = AcquirerName(required=False, max_length=32)
-    return_url = ReturnUrl(required=False)
-    save_card = Flag(required=False)
 
 
 class PayFromWalletInput(Input):
@@ -73,7 +70,7 @@ class TopUpSerializer(serializers.Serializer[Any]):
     confirmation_url = serializers.SerializerMethodField(help_text="Where to pay; null when nothing can be paid there.")
 
     def get_confirmation_url(self, payment: Any) -> str | None:
-        return (payment.is_live and payment.redirect_url) or None
+        return pay_at(payment)
 
 
 class StatementLineSerializer(serializers.Serializer[Any]):
@@ -146,10 +143,8 @@ class TopUp(APIView):
         wanted = wallets.TopUp(
             amount=money.parse(body["value"], body["currency"]),
             description=body.get("description", ""),
-            acquirer=body.get("acquirer", ""),
-            return_url=body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/?back=1"),
-            save_card=body.get("save_card", False),
             request_key=key_of(request),
+            **how_to_pay(body),
         )
         user, actor = people.caller(request), people.actor(request)
         payment = wallets.top_up(user.pk, wanted, actor=actor, at=timezone.now())

@@ -1,6 +1,6 @@
 """Fiscal receipts and the acquirers' health: what they say is what happened."""
 
-from billing import audit
+from billing import audit, trails
 from billing.audit import Check
 
 audit.reads("billing_receipt")
@@ -23,6 +23,6 @@ MOVES_ON = """
 audit.register(
     Check("receipt.amount", "A receipt says what was paid or given back, and its lines add up to it.", AMOUNT),
     Check("receipt.moves_on", "Each receipt is asked about in time until the tax office has it.", MOVES_ON),
-    audit.state_told("receipt", "billing_receipt"),
-    audit.state_told("acquirer", "billing_acquirerhealth", unborn="closed"),
+    trails.state_told("receipt", "billing_receipt"),
+    trails.state_told("acquirer", "billing_acquirerhealth", unborn="closed"),
 )

@@ -85,6 +85,7 @@ class RequestKey(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["user", "key"], name="request_key_once"),)
+        indexes = (models.Index(fields=["created_at"], name="request_key_created"),)
 
     def __str__(self) -> str:
         return self.key

@@ -46,6 +46,7 @@ def bank(
         "secret": env["BANK_SECRET"],
         "callback-secret": env["BANK_CALLBACK_SECRETS"].split(",")[0],
         "callback-url": f"{shop}/api/v1/callbacks/{{acquirer}}",
+        "clock": env.get("CLOCK_FILE", ""),
     }
     return module("acquiring.bank", *(word for name, value in options.items() for word in (f"--{name}", str(value))))
 

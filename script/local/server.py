@@ -66,6 +66,7 @@ def reset() -> None:
             f"{', '.join(theirs)}. Unset that, or empty the other place by its own means."
         )
     say("Throwing the data of this checkout away.")
+    (VAR / "clock").unlink(missing_ok=True)
     for path in (postgres.home() / "server", VAR / "bank", VAR / "mail", VAR / "log"):
         shutil.rmtree(path, ignore_errors=True)
         if path.exists():

@@ -21,6 +21,7 @@ from billing.admin import telling
 from billing.admin.deeds import Deed, Done, ReasonForm
 from billing.errors import Refused
 from subscriptions import grants, next_plans, offers, pauses, terms
+from subscriptions.admin.upgrades import UPGRADES, about
 from subscriptions.models import Plan, Subscription
 
 
@@ -49,10 +50,6 @@ class NextPlanForm(ReasonForm):
 
 def gift(plan: Plan, data: dict[str, Any]) -> grants.Gift:
     return grants.Gift(plan.code, months=data.get("months") or 0, days=data.get("days") or 0)
-
-
-def about(row: Subscription) -> list[tuple[str, str]]:
-    return [("Customer", row.user.email), ("Subscription", str(row))]
 
 
 class Extend(Deed):
@@ -127,7 +124,7 @@ class Resume(Deed):
         return Done(f"It goes on, to {telling.moment(on.valid_till)}." if on.valid_till else "It goes on.")
 
 
-DEEDS = (Extend(), SetNextPlan(), Pause(), Resume())
+DEEDS = (Extend(), *UPGRADES, SetNextPlan(), Pause(), Resume())
 
 
 @admin.action(description="Give a term for nothing…")

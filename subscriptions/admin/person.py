@@ -86,7 +86,7 @@ def _payments(user: User) -> list[dict[str, Any]]:
         .order_by("-created_at", "id")[:LATEST]
     )
     invoices = [row.invoice_id for row in rows]
-    periods = Period.objects.filter(invoice_id__in=invoices).select_related("subscription__plan")
+    periods = Period.objects.filter(invoice_id__in=invoices).select_related("plan", "subscription__plan")
     by_invoice = {period.invoice_id: period for period in periods}
     return [{"row": row, "url": telling.address(row), "period": by_invoice.get(row.invoice_id)} for row in rows]
 

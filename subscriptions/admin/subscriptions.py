@@ -128,13 +128,17 @@ class PeriodsInline(ReadOnlyInline):
     model = Period
     ordering = ("-number",)
     fields = (
-        "number", "months", telling.moment_column("starts_at", "From"), telling.moment_column("ends_at", "Till"),
-        "money_paid", "billed_by",
+        "number", "for_plan", "months", telling.moment_column("starts_at", "From"),
+        telling.moment_column("ends_at", "Till"), "money_paid", "billed_by",
     )  # fmt: skip
     verbose_name_plural = "Periods"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Period]:
-        return super().get_queryset(request).select_related("invoice", "transfer")
+        return super().get_queryset(request).select_related("plan", "subscription__plan", "invoice", "transfer")
+
+    @admin.display(description="Plan")
+    def for_plan(self, row: Period) -> str:
+        return row.sold.name
 
     @admin.display(description="Billed")
     def money_paid(self, row: Period) -> str:

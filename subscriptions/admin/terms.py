@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -27,7 +27,8 @@ class PlanFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        periods = Period.objects.filter(subscription__plan__code=self.value())
+        its_own, later = Q(plan__code=self.value()), Q(plan=None, subscription__plan__code=self.value())
+        periods = Period.objects.filter(its_own | later)
         return queryset.filter(invoice_id__in=periods.values("invoice"))
 
 
@@ -36,7 +37,7 @@ def term_panel(request: HttpRequest, row: Payment | Invoice) -> SafeString | str
     if not request.user.has_perm("subscriptions.view_subscription"):
         return ""
     invoice_id = row.invoice_id if isinstance(row, Payment) else row.pk
-    period = Period.objects.filter(invoice_id=invoice_id).select_related("subscription__plan").first()
+    period = Period.objects.filter(invoice_id=invoice_id).select_related("plan", "subscription__plan").first()
     return render_to_string("admin/boxoffice/term.html", {"period": period}, request) if period else ""
 
 

@@ -10,16 +10,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import money
 from billing.api import people
 from billing.api.examples import INVOICE, PAYMENT, SUBSCRIPTION
 from billing.api.fields import Amount, Flag, Id, Input, Moment, MoneyText, read
 from billing.api.idempotency import idempotent
+from billing.api.paying import HowToPay, figure, how_to_pay, pay_at
 from billing.api.schema import says
 from subscriptions import changes, lifecycle, next_plans, pauses, trials
 from subscriptions.api import examples, shapes
 from subscriptions.api.plans import PlanRef
-from subscriptions.api.subscriptions import HowToPay, how_to_pay, visible
+from subscriptions.api.subscriptions import own
 
 TAG = "subscriptions"
 
@@ -67,7 +67,7 @@ class UpgradeSerializer(serializers.Serializer[Any]):
     redirect_url = serializers.SerializerMethodField(help_text="Where to pay; null when nothing can be paid there.")
 
     def get_redirect_url(self, upgrade: changes.Upgrade) -> str | None:
-        return (upgrade.payment.is_live and upgrade.payment.redirect_url) or None
+        return pay_at(upgrade.payment)
 
 
 SWITCH_JSON: dict[str, Any] = {
@@ -103,9 +103,8 @@ class ChangeQuote(APIView):
     )
     def post(self, request: Request) -> Response:
         """What a dearer plan would cost at once: its price less what is left of the running term."""
-        body = read(OtherPlanInput, request.data)
-        own = visible(request, body["subscription"], staff_too=False)
-        return Response(SwitchSerializer(changes.preview(own, body["plan"], at=timezone.now())).data)
+        body, mine = own(request, OtherPlanInput)
+        return Response(SwitchSerializer(changes.preview(mine, body["plan"], at=timezone.now())).data)
 
 
 class Change(APIView):
@@ -123,14 +122,11 @@ class Change(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Ask for a dearer plan at once. It begins when the difference is paid; until then nothing changes."""
-        body = read(UpgradeInput, request.data)
-        own = visible(request, body["subscription"], staff_too=False)
-        expected = None
-        if "expected_total" in body:
-            expected = money.parse(body["expected_total"], own.price.currency)
+        body, mine = own(request, UpgradeInput)
+        expected = figure(body, "expected_total", mine.price.currency)
         order = lifecycle.Order(plan=body["plan"], expected_total=expected, **how_to_pay(body))
         asked = changes.upgrade(
-            own.pk,
+            mine.pk,
             order,
             actor=people.actor(request),
             at=timezone.now(),
@@ -153,15 +149,12 @@ class NextPlan(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Choose another plan from the next term on. The plan of now, chosen again, withdraws that."""
-        body, now, actor = read(NextPlanInput, request.data), timezone.now(), people.actor(request)
-        own = visible(request, body["subscription"], staff_too=False)
-        if own.next_plan_id is not None and str(body["plan"]) in (own.plan.code, str(own.plan_id)):
-            kept = next_plans.keep_plan(own.pk, actor=actor, at=now)
+        (body, mine), now, actor = own(request, NextPlanInput), timezone.now(), people.actor(request)
+        if mine.next_plan_id is not None and str(body["plan"]) in (mine.plan.code, str(mine.plan_id)):
+            kept = next_plans.keep_plan(mine.pk, actor=actor, at=now)
             return Response(shapes.subscriptions_json([kept])[0])
-        expected = None
-        if "expected_price" in body:
-            expected = money.parse(body["expected_price"], own.price.currency)
-        chosen = next_plans.plan_next(own.pk, body["plan"], actor=actor, at=now, expected_price=expected)
+        expected = figure(body, "expected_price", mine.price.currency)
+        chosen = next_plans.plan_next(mine.pk, body["plan"], actor=actor, at=now, expected_price=expected)
         return Response(shapes.subscriptions_json([chosen])[0])
 
 
@@ -179,8 +172,8 @@ class Pause(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Rest: no access and no charge until one goes on; the whole days rested are kept. Not every plan allows it."""
-        own = visible(request, read(OwnInput, request.data)["subscription"], staff_too=False)
-        rests = pauses.pause(own.pk, actor=people.actor(request), at=timezone.now(), by_customer=True)
+        _, mine = own(request, OwnInput)
+        rests = pauses.pause(mine.pk, actor=people.actor(request), at=timezone.now(), by_customer=True)
         return Response(shapes.subscriptions_json([rests])[0])
 
 
@@ -198,8 +191,8 @@ class Resume(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Go on after a rest: the end moves by the whole days rested."""
-        own = visible(request, read(OwnInput, request.data)["subscription"], staff_too=False)
-        runs = pauses.resume(own.pk, actor=people.actor(request), at=timezone.now())
+        _, mine = own(request, OwnInput)
+        runs = pauses.resume(mine.pk, actor=people.actor(request), at=timezone.now())
         return Response(shapes.subscriptions_json([runs])[0])
 
 

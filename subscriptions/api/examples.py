@@ -55,7 +55,7 @@ STAFF_PLAN_JSON: dict[str, Any] = {
     "position": 1,
     "prices": [PRICE_JSON],
 }
-MOVE_JSON: dict[str, Any] = {
+MOVE_ROW_JSON: dict[str, Any] = {
     "id": "4a1c2d3e-5f60-4718-8293-a4b5c6d7e8f9",
     "status": "draft",
     "plan": "year",
@@ -63,6 +63,10 @@ MOVE_JSON: dict[str, Any] = {
     "to_price": 12,
     "new_price": {"amount": "2999.00", "currency": "RUB"},
     "effective_from": "2027-01-31T21:00:00Z",
+    "reason": "Dearer films",
+    "created_at": "2026-11-20T17:03:40Z",
+}
+MOVE_JSON: dict[str, Any] = MOVE_ROW_JSON | {
     "people": 1,
     "who": [
         {
@@ -72,6 +76,30 @@ MOVE_JSON: dict[str, Any] = {
         }
     ],
 }
+PROMO_JSON: dict[str, Any] = {
+    "code": "SPRING",
+    "percent": 10,
+    "amount": None,
+    "valid_from": "2026-11-20T17:03:40Z",
+    "valid_until": None,
+    "total_limit": 500,
+    "per_user_limit": 1,
+    "plans": ["year"],
+    "every_term": False,
+    "is_on": True,
+    "taken": 0,
+    "created_at": "2026-11-20T17:03:40Z",
+}
+PERSONAL_JSON: dict[str, Any] = {
+    "id": 3,
+    "user_id": "7c9d3f0e-5b7a-4a3c-9d53-0f6f3c6f2a11",
+    "email": "anna@example.org",
+    "percent": 15,
+    "valid_from": "2026-11-20T17:03:40Z",
+    "valid_until": None,
+    "note": "A friend of the house",
+}
+MONTHS_JSON: dict[str, Any] = {"id": 2, "months": 6, "percent": 10}
 QUOTE_JSON: dict[str, Any] = {
     "plan": "year",
     "total": "2429.10",

@@ -16,11 +16,11 @@ from billing.api import shapes as billing_shapes
 from billing.api.fields import Id, read
 from billing.api.idempotency import idempotent
 from billing.api.paging import NewestFirst
+from billing.api.paying import HowToPay, how_to_pay
 from billing.api.schema import PAGING, in_path, page_of, says
-from billing.errors import Conflict
 from billing.models import Invoice, Payment
 from subscriptions import agreements, lifecycle, terms
-from subscriptions.api.subscriptions import HowToPay, how_to_pay, visible
+from subscriptions.api.subscriptions import visible
 from subscriptions.models import Period
 
 TAG = "payments"
@@ -82,6 +82,7 @@ class Pay(APIView):
         gets=examples.WAITING_JSON,
         refusals=(400, 404),
         keyed=True,
+        or_else=(200, billing_shapes.InvoiceSerializer, "Nothing was to be paid: the next term is theirs."),
     )
     @idempotent
     def post(self, request: Request) -> Response:
@@ -93,7 +94,8 @@ class Pay(APIView):
             begin = agreements.pay if subscription.status in terms.RUNNING else lifecycle.pay_again
             payment = begin(subscription.pk, order, actor=actor, at=now)
             if payment is None:
-                raise Conflict("There is nothing to pay: the next term is yours.", "nothing_to_pay")
+                theirs = Invoice.objects.filter(period__subscription=subscription).latest("period__number")
+                return Response(billing_shapes.invoices_json([theirs])[0])
         else:
             invoice = people.visible(request, Invoice.objects.filter(pk=body["invoice"]), noun=Invoice.noun)
             payment = payments.start(invoice.pk, actor=actor, at=now, **how_to_pay(body))

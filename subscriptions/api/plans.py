@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -18,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.throttles import guessing
 from acquiring import registry
 from billing import money
 from billing.api import people
@@ -25,7 +27,7 @@ from billing.api.fields import Amount, Flag, Input, Text, When, Whole, read
 from billing.api.idempotency import idempotent
 from billing.api.schema import in_path, says
 from billing.errors import Conflict, Invalid, NotFound
-from subscriptions import offers
+from subscriptions import discounts, offers
 from subscriptions.api import examples, shapes
 from subscriptions.models import Plan, Price
 
@@ -196,24 +198,28 @@ class Quote(APIView):
         request=QuoteInput,
         sends={"plan": "year", "promo_code": "SPRING"},
         gets=examples.QUOTE_JSON,
-        refusals=(400, 404, 409),
+        refusals=(400, 404, 409, 429),
     )
     def post(self, request: Request) -> Response:
         """What a plan costs the caller now: each discount that was considered, which one is applied, and why. Send
         `total` and the code along when subscribing.
 
         A code that cannot be used is refused: `promo_not_found`, `promo_expired`, `promo_not_begun`, `promo_used_up`,
-        `promo_used_by_you`, `promo_other_plan`, `promo_other_currency`. One that would save less than the caller's
-        other discounts is not applied and stays unused.
+        `promo_used_by_you`, `promo_other_plan`, `promo_other_currency`; after too many of them, 429 `throttled`. One
+        that would save less than the caller's other discounts is not applied and stays unused.
         """
         body = read(QuoteInput, request.data)
-        offer = offers.find(
-            body["plan"],
-            at=timezone.now(),
-            user_id=people.caller(request).pk,
-            promo_code=body.get("promo_code") or "",
-        )
+        code = body.get("promo_code") or ""
+        with guessed(request, code):
+            offer = offers.find(body["plan"], at=timezone.now(), user_id=people.caller(request).pk, promo_code=code)
         return Response(shapes.QuoteSerializer(offer).data)
+
+
+def guessed(request: Request, code: str) -> AbstractContextManager[None]:
+    """Around the use of a promo code that the caller sent, if any: guessing is slowed. Raises Throttled."""
+    if not code.strip():
+        return nullcontext()
+    return guessing(request, "promo", misses=discounts.MISSES, said=discounts.SLOWER)
 
 
 def named(plan: str) -> QuerySet[Plan]:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from billing.api.fields import Moment, MoneyText, Sum, state
+from billing.api.paying import pay_at
 from billing.api.shapes import billed_for
 from billing.models import Refund
 from subscriptions import explain
@@ -140,7 +141,7 @@ class SubscribedSerializer(serializers.Serializer[Any]):
 
     def get_redirect_url(self, subscribed: Any) -> str | None:
         payment = subscribed.payment
-        return (payment is not None and payment.is_live and payment.redirect_url) or None
+        return pay_at(payment) if payment else None
 
 
 class ReturnedSerializer(serializers.Serializer[Refund]):

@@ -5,36 +5,27 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing import money
 from billing.api import people
 from billing.api.examples import SUBSCRIPTION
-from billing.api.fields import AcquirerName, Amount, Flag, Id, Input, ReturnUrl, read
+from billing.api.fields import Amount, Flag, Id, Input, read
 from billing.api.idempotency import idempotent, key_of
 from billing.api.paging import NewestFirst
+from billing.api.paying import HowToPay, figure, how_to_pay
 from billing.api.schema import PAGING, in_path, page_of, says
 from billing.errors import Conflict
 from billing.models import Event, PaymentMethod
 from subscriptions import agreements, cancellation, explain, lifecycle, offers
 from subscriptions.api import examples, shapes
-from subscriptions.api.plans import PlanRef, promo_code_field
+from subscriptions.api.plans import PlanRef, guessed, promo_code_field
 from subscriptions.models import Subscription
 
 VIEW = "subscriptions.view_subscription"
 TAG = "subscriptions"
-
-
-class HowToPay(Input):
-    """What every way to pay asks for."""
-
-    acquirer = AcquirerName(required=False, max_length=32)
-    return_url = ReturnUrl(required=False)
-    save_card = Flag(required=False)
 
 
 class SubscribeInput(HowToPay):
@@ -110,26 +101,24 @@ class Subscribe(APIView):
         request=SubscribeInput,
         sends={"plan": "year", "expected_total": "2699.00", "return_url": "https://cinema.example/paid/{payment}"},
         gets=examples.SUBSCRIBED_JSON,
-        refusals=(400, 403, 404),
+        refusals=(400, 403, 404, 429),
         keyed=True,
     )
     @idempotent
     def post(self, request: Request) -> Response:
         """Subscribe to a plan: the answer says where to pay. Asking again while that waits finds the same payment."""
         body, now = read(SubscribeInput, request.data), timezone.now()
-        expected = None
-        if "expected_total" in body:
-            currency = offers.find(body["plan"], at=now).price.currency
-            expected = money.parse(body["expected_total"], currency)
+        currency = offers.find(body["plan"], at=now).price.currency if "expected_total" in body else ""
         order = lifecycle.Order(
             plan=body["plan"],
             promo_code=body.get("promo_code") or "",
             auto_renew=body.get("auto_renew", False),
-            expected_total=expected,
+            expected_total=figure(body, "expected_total", currency),
             request_key=key_of(request),
             **how_to_pay(body),
         )
-        subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
+        with guessed(request, order.promo_code):
+            subscribed = lifecycle.subscribe(people.caller(request).pk, order, actor=people.actor(request), at=now)
         return Response(shapes.SubscribedSerializer(subscribed).data, status=201)
 
 
@@ -147,17 +136,13 @@ class Unsubscribe(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Cancel one's own subscription; what its plan's rules give back goes to the card that paid."""
-        body = read(UnsubscribeInput, request.data)
-        subscription = visible(request, body["subscription"], staff_too=False)
-        expected = None
-        if "expected_refund" in body:
-            expected = money.parse(body["expected_refund"], subscription.price.currency)
+        body, subscription = own(request, UnsubscribeInput)
         done = cancellation.cancel(
             subscription.pk,
             actor=people.actor(request),
             at=timezone.now(),
             reason="Cancelled by the customer",
-            expected_refund=expected,
+            expected_refund=figure(body, "expected_refund", subscription.price.currency),
             requested_by=people.caller(request).pk,
             request_key=key_of(request),
         )
@@ -184,8 +169,7 @@ class Renewal(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Agree that each next term is charged to the card saved last, or end that at once."""
-        body, now, actor = read(RenewalInput, request.data), timezone.now(), people.actor(request)
-        found = visible(request, body["subscription"], staff_too=False)
+        (body, found), now, actor = own(request, RenewalInput), timezone.now(), people.actor(request)
         if body["auto_renew"]:
             cards = PaymentMethod.objects.filter(user=found.user_id, removed_at=None).order_by("-created_at")
             card = cards.first()
@@ -206,13 +190,10 @@ def visible(request: Request, subscription_id: uuid.UUID, *, staff_too: bool = T
     return found
 
 
-def how_to_pay(body: dict[str, Any]) -> dict[str, Any]:
-    """The part of an order that every way to pay has."""
-    return {
-        "acquirer": body.get("acquirer", ""),
-        "return_url": body.get("return_url", f"{settings.PUBLIC_URL}/payments/{{payment}}/?back=1"),
-        "save_card": body.get("save_card", False),
-    }
+def own(request: Request, kind: type[Input]) -> tuple[dict[str, Any], Subscription]:
+    """A body about one `subscription` of the caller's own, and that subscription. Raises NotFound."""
+    body = read(kind, request.data)
+    return body, visible(request, body["subscription"], staff_too=False)
 
 
 def _explained(subscription_id: uuid.UUID) -> str:

@@ -18,7 +18,7 @@ from billing.api.schema import says
 from subscriptions import metering, offers
 from subscriptions.api import examples, shapes
 from subscriptions.api.plans import PlanRef
-from subscriptions.api.subscriptions import visible
+from subscriptions.api.subscriptions import own
 
 TAG = "subscriptions"
 
@@ -95,8 +95,7 @@ class Change(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Put one's own subscription by the hour on another tariff. What was used is charged at the old rate first."""
-        body = read(ChangeInput, request.data)
-        subscription = visible(request, body["subscription"], staff_too=False)
+        body, subscription = own(request, ChangeInput)
         changed = metering.change_tariff(
             subscription.pk,
             body["plan"],

@@ -10,7 +10,18 @@ from rest_framework.views import APIView
 
 from accounts.slashes import both
 from billing.api.fields import UUID_PATH
-from subscriptions.api import access, changes, payments, plan_staff, plans, subscriptions, tariffs
+from subscriptions.api import (
+    access,
+    changes,
+    discounts,
+    payments,
+    plan_staff,
+    plans,
+    price_moves,
+    promo_codes,
+    subscriptions,
+    tariffs,
+)
 
 
 @extend_schema(exclude=True)
@@ -28,6 +39,8 @@ class Nowhere(APIView):
 SUBSCRIPTION = f"(?P<subscription_id>{UUID_PATH})"
 
 PLAN = "(?P<plan>[A-Za-z0-9_-]+)"
+PROMO = "(?P<code>[A-Za-z0-9_-]{1,40})"
+DISCOUNT = "(?P<discount_id>[1-9][0-9]{0,17})"
 MOVE = f"(?P<move_id>{UUID_PATH})"
 
 urlpatterns = [
@@ -47,9 +60,27 @@ urlpatterns = [
     both("subscriptions/plans/all", plan_staff.AllPlans.as_view(), "api-plans-all"),
     both(f"subscriptions/plans/{PLAN}/change", plan_staff.ChangePlan.as_view(), "api-plan-change"),
     both(f"subscriptions/plans/{PLAN}/prices", plan_staff.NewPrice.as_view(), "api-price-new"),
-    both("subscriptions/price-moves", plan_staff.NewMove.as_view(), "api-price-move-new"),
-    both(f"subscriptions/price-moves/{MOVE}", plan_staff.Move.as_view(), "api-price-move"),
-    both(f"subscriptions/price-moves/{MOVE}/announce", plan_staff.Announce.as_view(), "api-price-move-announce"),
+    both("subscriptions/price-moves", price_moves.Moves.as_view(), "api-price-moves"),
+    both(f"subscriptions/price-moves/{MOVE}", price_moves.Move.as_view(), "api-price-move"),
+    both(f"subscriptions/price-moves/{MOVE}/announce", price_moves.Announce.as_view(), "api-price-move-announce"),
+    both(f"subscriptions/price-moves/{MOVE}/withdraw", price_moves.Withdraw.as_view(), "api-price-move-withdraw"),
+    both("subscriptions/promo-codes", promo_codes.PromoCodes.as_view(), "api-promo-codes"),
+    both(f"subscriptions/promo-codes/{PROMO}", promo_codes.PromoDetail.as_view(), "api-promo-code"),
+    both(f"subscriptions/promo-codes/{PROMO}/change", promo_codes.ChangePromo.as_view(), "api-promo-code-change"),
+    both("subscriptions/discounts/personal", discounts.PersonalDiscounts.as_view(), "api-personal-discounts"),
+    both(f"subscriptions/discounts/personal/{DISCOUNT}", discounts.PersonalDetail.as_view(), "api-personal-discount"),
+    both(
+        f"subscriptions/discounts/personal/{DISCOUNT}/change",
+        discounts.ChangePersonal.as_view(),
+        "api-personal-discount-change",
+    ),
+    both("subscriptions/discounts/months", discounts.MonthsDiscounts.as_view(), "api-months-discounts"),
+    both(f"subscriptions/discounts/months/{DISCOUNT}", discounts.MonthsDetail.as_view(), "api-months-discount"),
+    both(
+        f"subscriptions/discounts/months/{DISCOUNT}/change",
+        discounts.ChangeMonths.as_view(),
+        "api-months-discount-change",
+    ),
     both("subscriptions/plans/(?P<plan>[A-Za-z0-9_-]+)", plans.PlanDetail.as_view(), "api-plan"),
     both("subscriptions/tariffs", tariffs.Tariffs.as_view(), "api-tariffs"),
     both("subscriptions/tariffs/start", tariffs.Start.as_view(), "api-tariff-start"),

@@ -123,6 +123,11 @@ class Subscription(StatefulModel):
             models.Index(
                 fields=["next_charge_at"], condition=Q(next_charge_at__isnull=False), name="subscription_charge_due"
             ),
+            models.Index(  # what the guard of renewals looks at
+                fields=["valid_till"],
+                condition=Q(auto_renew=True, status__in=["active", "past_due"]),
+                name="subscription_renewing",
+            ),
             models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="subscription_remind_due"),
             models.Index(fields=["-created_at", "id"], name="subscription_recent"),
         )
@@ -251,6 +256,11 @@ class Period(models.Model):
     def end_from(self, begin: datetime, zone: tzinfo) -> datetime:
         """When a term of this length that begins at `begin` ends."""
         return days_after(begin, self.days, zone) if self.days else anniversary(begin, self.months, zone)
+
+    @property
+    def sold(self) -> Plan:
+        """The plan that it was billed for, whatever the subscription is for by now."""
+        return self.plan or self.subscription.plan
 
     @property
     def paid(self) -> Money | None:

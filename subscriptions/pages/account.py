@@ -17,11 +17,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from billing import ledger, payments
+from billing import cards, ledger
 from billing.errors import NotFound
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod, Refund
-from subscriptions import agreements, lifecycle, offers
-from subscriptions.explain import explain
+from subscriptions import agreements, lifecycle, offers, trials
+from subscriptions.explain import explain, last_try
 from subscriptions.models import Period, Subscription
 from subscriptions.pages.common import (
     Request,
@@ -84,6 +84,8 @@ def account(request: Request) -> HttpResponse:
         "ending": lifecycle.running_out(user.pk, at=now),
         "past": _past(user, now),
         "waiting": waiting,
+        "last_try": last_try(live) if live else "",
+        "trial": live is not None and trials.runs(live),
         "next_charge": agreements.next_charge(live, at=now) if live else None,
         "next_price": offers.renewal(live, at=now).quote.total if live else None,
         "may_pay": live is not None and agreements.may_pay(live, at=now),
@@ -103,7 +105,7 @@ def account(request: Request) -> HttpResponse:
 def remove_card(request: Request) -> HttpResponse:
     """Forgets a saved card."""
     try:
-        card = payments.remove_card(uuid.UUID(request.POST.get("card", "")), request.user.pk, at=timezone.now())
+        card = cards.remove(uuid.UUID(request.POST.get("card", "")), request.user.pk, at=timezone.now())
     except (ValueError, NotFound):
         messages.error(request, "There is no such card in your account.")
     else:

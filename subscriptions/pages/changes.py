@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 
 from django.contrib import messages
@@ -17,7 +16,16 @@ from billing import money
 from billing.errors import Refused
 from subscriptions import changes, lifecycle, next_plans, offers, pauses, terms, trials
 from subscriptions.models import Subscription
-from subscriptions.pages.common import Request, action, actor, live_subscription, return_url, to_bank
+from subscriptions.pages.common import (
+    Request,
+    action,
+    actor,
+    done,
+    live_subscription,
+    own_subscription,
+    return_url,
+    to_bank,
+)
 
 
 @never_cache
@@ -49,7 +57,7 @@ def choose(request: Request) -> HttpResponse:
 @action("change")
 def upgrade(request: Request) -> HttpResponse:
     """The difference is paid: on the bank's page, or by the saved card."""
-    own, by_card = _own(request), request.POST.get("by_saved_card") == "on"
+    own, by_card = own_subscription(request), request.POST.get("by_saved_card") == "on"
     try:
         shown = money.parse(request.POST.get("expected_total", ""), own.price.currency)
         order = lifecycle.Order(plan=request.POST.get("plan", ""), return_url=return_url(), expected_total=shown)
@@ -65,7 +73,7 @@ def upgrade(request: Request) -> HttpResponse:
 @action("change")
 def next_plan(request: Request) -> HttpResponse:
     """Another plan from the next term on; without one, the plan of now goes on."""
-    own, plan, now = _own(request), request.POST.get("plan", ""), timezone.now()
+    own, plan, now = own_subscription(request), request.POST.get("plan", ""), timezone.now()
     try:
         if plan:
             shown = money.parse(request.POST.get("expected_price", ""), own.price.currency)
@@ -84,25 +92,19 @@ def next_plan(request: Request) -> HttpResponse:
 @action("change")
 def pause(request: Request) -> HttpResponse:
     """A rest, where the plan leaves it to the customer."""
-    try:
-        pauses.pause(_own(request).pk, actor=actor(request.user), at=timezone.now(), by_customer=True)
-    except Refused as refusal:
-        messages.error(request, refusal.detail)
-    else:
-        messages.success(request, "It rests. Nothing is charged; what is left is kept until you go on.")
-    return redirect("account")
+    who, now = actor(request.user), timezone.now()
+    return done(
+        request,
+        lambda own: pauses.pause(own.pk, actor=who, at=now, by_customer=True),
+        says="It rests. Nothing is charged; what is left is kept until you go on.",
+    )
 
 
 @action("change")
 def resume(request: Request) -> HttpResponse:
     """The rest is over."""
-    try:
-        pauses.resume(_own(request).pk, actor=actor(request.user), at=timezone.now())
-    except Refused as refusal:
-        messages.error(request, refusal.detail)
-    else:
-        messages.success(request, "Welcome back: films play again.")
-    return redirect("account")
+    who, now = actor(request.user), timezone.now()
+    return done(request, lambda own: pauses.resume(own.pk, actor=who, at=now), says="Welcome back: films play again.")
 
 
 @action("plans")
@@ -134,15 +136,3 @@ def _rest(live: Subscription, now: datetime) -> pauses.Rest | None:
         return pauses.preview(live, at=now)
     except Refused:
         return None
-
-
-def _own(request: Request) -> Subscription:
-    """The subscription that the page was about. Raises Http404 for somebody else's and for no id at all."""
-    try:
-        wanted = uuid.UUID(request.POST.get("subscription", ""))
-    except ValueError:
-        raise Http404 from None
-    found = Subscription.objects.filter(user=request.user, pk=wanted).select_related("price").first()
-    if found is None:
-        raise Http404
-    return found

@@ -10,14 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
+from billing.errors import Refused
 from billing.models import Payment
 from subscriptions.models import Period, Subscription
 
@@ -102,6 +104,27 @@ def zone_of(period: Period | None) -> tzinfo:
 def live_subscription(user: User) -> Subscription | None:
     """The one subscription that is running or waits for its payment."""
     return Subscription.objects.filter(user=user, status__in=Subscription.LIVE).select_related("plan", "price").first()
+
+
+def own_subscription(request: Request) -> Subscription:
+    """The subscription that a posted form was about. Raises Http404 for somebody else's and for no id at all."""
+    try:
+        wanted = uuid.UUID(request.POST.get("subscription", ""))
+    except ValueError:
+        raise Http404 from None
+    return get_object_or_404(Subscription.objects.select_related("price"), user=request.user, pk=wanted)
+
+
+def done(request: Request, deed: Callable[[Subscription], object], *, says: str, page: str = "account") -> HttpResponse:
+    """Does one thing to the subscription that the form was about, and says so, or why not, on `page`."""
+    subscription = own_subscription(request)
+    try:
+        deed(subscription)
+    except Refused as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(request, says)
+    return redirect(page)
 
 
 def waiting_payment(subscription: Subscription) -> Payment | None:

@@ -146,6 +146,8 @@ def _look(request: Request, payment_id: uuid.UUID, now: datetime) -> dict[str, A
     return {
         "payment": found,
         "period": period,
+        "first": period is not None and period.number == 1,
+        "what": found.invoice.lines.order_by("position").first(),
         "subscription": subscription,
         "zone": zone_of(period),
         "face": seen,

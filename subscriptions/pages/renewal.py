@@ -12,15 +12,14 @@ from django.utils import timezone
 from billing import money
 from billing.errors import Refused
 from subscriptions import agreements, lifecycle
-from subscriptions.models import Subscription
-from subscriptions.pages.common import Request, action, actor, return_url, to_bank
+from subscriptions.pages.common import Request, action, actor, done, own_subscription, return_url, to_bank
 
 
 @action("account")
 def switch_on(request: Request) -> HttpResponse:
     """Each next term is charged to the card that was chosen."""
     now = timezone.now()
-    subscription = _own(request)
+    subscription = own_subscription(request)
     try:
         method = uuid.UUID(request.POST.get("card", ""))
         agreed = agreements.agree(subscription.pk, method_id=method, actor=actor(request.user), at=now)
@@ -43,19 +42,18 @@ def switch_on(request: Request) -> HttpResponse:
 @action("account")
 def switch_off(request: Request) -> HttpResponse:
     """Nothing is charged any more."""
-    try:
-        agreements.switch_off(_own(request).pk, actor=actor(request.user), at=timezone.now())
-    except Refused as refusal:
-        messages.error(request, refusal.detail)
-    else:
-        messages.success(request, "Renewal is off. Nothing will be charged; you keep what is paid to its end.")
-    return redirect("account")
+    who, now = actor(request.user), timezone.now()
+    return done(
+        request,
+        lambda own: agreements.switch_off(own.pk, actor=who, at=now),
+        says="Renewal is off. Nothing will be charged; you keep what is paid to its end.",
+    )
 
 
 @action("account")
 def pay(request: Request) -> HttpResponse:
     """The next term is paid now, on the bank's page."""
-    subscription = _own(request)
+    subscription = own_subscription(request)
     order = lifecycle.Order(
         plan=subscription.plan_id, return_url=return_url(), save_card=request.POST.get("save_card") == "on"
     )
@@ -68,15 +66,3 @@ def pay(request: Request) -> HttpResponse:
         messages.success(request, "There was nothing to pay: the next term is yours.")
         return redirect("account")
     return to_bank(payment)
-
-
-def _own(request: Request) -> Subscription:
-    """The subscription that the page was about. Raises Http404 for somebody else's and for no id at all."""
-    try:
-        wanted = uuid.UUID(request.POST.get("subscription", ""))
-    except ValueError:
-        raise Http404 from None
-    found = Subscription.objects.filter(user=request.user, pk=wanted).first()
-    if found is None:
-        raise Http404
-    return found

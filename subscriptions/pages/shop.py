@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,11 +16,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from moneyed import Money
+from rest_framework.exceptions import Throttled
 
 from accounts.models import User
+from accounts.throttles import guessing, retry_after
 from billing import money
 from billing.errors import NotFound, Refused
-from subscriptions import lifecycle, offers, trials
+from subscriptions import discounts, lifecycle, offers, trials
 from subscriptions.calendar import anniversary
 from subscriptions.forms import CheckoutForm
 from subscriptions.models import Plan, Subscription
@@ -66,8 +69,8 @@ def plans(request: HttpRequest) -> HttpResponse:
         "live": live,
         "waiting": waiting_payment(live) if live and waiting else None,
         "ending": ending,
-        "trials": _trials(user.pk, now) if user.is_authenticated else set(),
-        "may_buy": live is None or waiting,
+        "trials": _trials(user.pk if user.is_authenticated else None, now),
+        "may_buy": _may_buy(live),
         "cooling_off": _minutes(settings.COOLING_OFF),
     }
     return render(request, "subscriptions/plans.html", context)
@@ -82,13 +85,19 @@ def checkout(request: Request, code: str) -> HttpResponse:
         offer = offers.find(code, at=now, user_id=request.user.pk)
     except NotFound:
         raise Http404 from None
-    refusal = ""
+    refusal, wait = "", 0
     try:
-        offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
+        with guessing(request, "promo", misses=discounts.MISSES, said=discounts.SLOWER) if typed else nullcontext():
+            offer = offers.find(code, at=now, user_id=request.user.pk, promo_code=typed)
+    except Throttled as error:
+        wait = retry_after(error)
+        refusal = f"{discounts.SLOWER} That is in {_minutes(timedelta(minutes=1 + wait // 60))}."
     except Refused as error:  # said on the page; on the way to the bank, the verb says it
         refusal = error.detail
     if not request.user.is_confirmed:
         return render(request, "subscriptions/confirm_first.html", {"plan": offer.plan}, status=403)
+    if wait:
+        return _slower(request, offer, now, refusal, wait)
     form = CheckoutForm(offer.price.currency, request.POST or None)
     if request.method != "POST":
         return _checkout_page(request, offer, now, refusal=refusal)
@@ -98,9 +107,22 @@ def checkout(request: Request, code: str) -> HttpResponse:
     return _subscribe(request, offer, form, now)
 
 
-def _trials(user_id: uuid.UUID, now: datetime) -> set[int]:
-    """The plans that somebody may try for nothing."""
-    return {offer.plan.pk for offer in offers.on_sale(at=now) if trials.on_offer(user_id, offer)}
+def _slower(request: Request, offer: offers.Offer, now: datetime, refusal: str, wait: int) -> HttpResponse:
+    """The checkout without a code, for who guesses at codes."""
+    response = _checkout_page(request, offer, now, status=429, refusal=refusal)
+    response["Retry-After"] = str(wait)
+    return response
+
+
+def _trials(user_id: uuid.UUID | None, now: datetime) -> set[int]:
+    """The plans that somebody may try for nothing; a stranger may, once they have signed up."""
+    tried = [offer for offer in offers.on_sale(at=now) if offer.plan.trial_days]
+    return {offer.plan.pk for offer in tried if user_id is None or trials.on_offer(user_id, offer)}
+
+
+def _may_buy(live: Subscription | None) -> bool:
+    """Whether a new term can be chosen: also in the days of grace, when the old one is over."""
+    return live is None or live.status in (Subscription.Status.PENDING, Subscription.Status.PAST_DUE)
 
 
 def _subscribe(request: Request, offer: offers.Offer, form: CheckoutForm, now: datetime) -> HttpResponse:
@@ -159,10 +181,10 @@ def _checkout_page(
 ) -> HttpResponse:
     live = live_subscription(request.user)
     waiting = None
-    if live and live.status != Subscription.Status.PENDING:
+    if live and not _may_buy(live):
         messages.info(request, f"You have a subscription already: {live.plan.name}.")
         return redirect("account")
-    if live:
+    if live and live.status == Subscription.Status.PENDING:
         waiting = waiting_payment(live)
     fresh = CheckoutForm(
         offer.price.currency, initial={"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}
@@ -239,6 +261,6 @@ def _shelves(now: datetime, ending: Subscription | None, user_id: uuid.UUID | No
 
 def _minutes(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    if minutes == 60:
-        return "one hour"
+    if minutes in (1, 60):
+        return "one minute" if minutes == 1 else "one hour"
     return f"{minutes} minutes" if minutes % 60 else f"{minutes // 60} hours"

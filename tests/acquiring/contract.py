@@ -33,11 +33,13 @@ class AcquirerContract(News):
             found = self.look(acquirer, paid, reference)
             assert (found.status, found.reference, found.amount) == (Status.SUCCEEDED, paid.reference, PRICE)
             assert found.refunded == Money(0, "RUB")
-            assert found.occurred_at is not None
+            assert (found.occurred_at is not None) is self.tells_time
         assert far.moved() == [("charge", paid.our_id, 29900)]
 
     @pytest.mark.parametrize("group", ["retry_later", "another_card", "customer_action", "stop", "our_fault"])
     def test_a_declined_page_says_what_to_do_next(self, acquirer, far, group):
+        if Decline(group) not in self.page_declines:
+            pytest.skip("the page of this acquirer gives no such reason")
         outcome = self.pay(acquirer, far, decline=group)
         assert far.moved() == []
         if self.declined_page_is_final:
@@ -51,7 +53,11 @@ class AcquirerContract(News):
 
     def test_the_same_checkout_again_is_the_same_page(self, acquirer, far):
         order = charge()
-        assert acquirer.checkout(order).redirect_url == acquirer.checkout(order).redirect_url
+        pages = [acquirer.checkout(order) for _ in range(2)]
+        assert (pages[0].redirect_url == pages[1].redirect_url) is self.same_page
+        for page in pages:
+            far.pay(page)
+        assert far.moved() == [("charge", order.our_id, 29900)]
 
     def test_a_checkout_of_a_paid_page_does_not_ask_for_money_again(self, acquirer, far):
         order = charge()
@@ -63,13 +69,15 @@ class AcquirerContract(News):
         outcome = self.look(acquirer, charge())
         assert outcome.status is Status.UNKNOWN
         assert outcome.absent
+        assert acquirer.fetch(Subject.PAYMENT, charge().our_id).absent is self.finds_by_our_id
 
     # --- Saved cards ----------------------------------------------------------------------------------------------
 
     def test_a_card_is_saved_only_when_asked(self, acquirer, far, paid):
-        assert paid.card is not None
-        assert paid.card.token == ""
-        assert paid.card.mask.endswith("4242")
+        card = paid.card if self.tells_card else self.told_card(acquirer, far, paid)
+        assert card is not None
+        assert card.token == ""
+        assert card.mask.endswith("4242")
         assert self.token(acquirer, far)
 
     def test_a_saved_card_is_charged_without_the_customer(self, acquirer, far):
@@ -93,17 +101,15 @@ class AcquirerContract(News):
         assert not again.absent
         assert self.look(acquirer, order).amount == PRICE
 
-    def test_after_the_window_the_truth_is_still_found(self, acquirer, far, paid):
-        order, back = charge(token=self.token(acquirer, far)), refund(paid)
-        done, returned = acquirer.charge(order), acquirer.refund(back)
-        far.forget_keys()
-        for sent, was in ((order, done), (back, returned)):
-            found = self.look(acquirer, sent)
-            assert (found.status, found.reference) == (Status.SUCCEEDED, was.reference)
-        if self.knows_ids_for_ever:
+    def test_an_order_is_found_when_its_key_is_long_forgotten(self, acquirer, far):
+        order = charge(token=self.token(acquirer, far))
+        done = acquirer.charge(order)
+        far.forget()
+        found = acquirer.fetch(Subject.PAYMENT, order.our_id, "", self.hint())
+        assert (found.status, found.reference) == (Status.SUCCEEDED, done.reference)
+        if self.keeps_orders:
             assert acquirer.charge(order).reference == done.reference
-            assert acquirer.refund(back).reference == returned.reference
-            assert [line[1] for line in far.moved()].count(order.our_id) == 1
+        assert [line[1] for line in far.moved()].count(order.our_id) == 1
 
     # --- When the network fails -----------------------------------------------------------------------------------
 
@@ -125,12 +131,11 @@ class AcquirerContract(News):
     @pytest.mark.parametrize(("trouble", "moved"), [("timeout_before", 0), ("timeout_after", 1), ("error_after", 1)])
     def test_a_charge_without_an_answer_is_unknown_until_asked(self, acquirer, impatient, far, trouble, moved):
         order = charge(token=self.token(acquirer, far))
-        far.trouble(trouble)
-        outcome = impatient.charge(order)
+        outcome = self.troubled_charge(impatient, far, order, trouble)
         assert outcome.status is Status.UNKNOWN
         assert not outcome.absent
         truth = self.look(acquirer, order)
-        assert truth.status is Status.SUCCEEDED if moved else truth.absent
+        assert truth.status is Status.SUCCEEDED if moved else self.not_begun(truth)
         kept = self.keeps_errors and trouble == "error_after"
         assert acquirer.charge(order).status is (Status.UNKNOWN if kept else Status.SUCCEEDED)
         assert [line[1] for line in far.moved()].count(order.our_id) == 1
@@ -150,7 +155,10 @@ class AcquirerContract(News):
         far.trouble(trouble)
         assert impatient.refund(order).status is Status.UNKNOWN
         truth = self.look(acquirer, order)
-        assert truth.status is Status.SUCCEEDED if moved else truth.absent
+        if moved and not self.names_refunds:
+            assert (truth.status, truth.absent, truth.again) == (Status.UNKNOWN, False, True)
+        else:
+            assert truth.status is Status.SUCCEEDED if moved else truth.absent
         kept = self.keeps_errors and trouble == "error_after"
         assert acquirer.refund(order).status is (Status.UNKNOWN if kept else Status.SUCCEEDED)
         assert [line[0] for line in far.moved()] == ["charge", "refund"]
@@ -169,7 +177,8 @@ class AcquirerContract(News):
         refused = acquirer.refund(refund(paid, Money("0.01", "RUB")))
         assert (refused.status, refused.decline) == (Status.FAILED, Decline.OUR_FAULT)
         assert refused.code
-        assert self.look(acquirer, paid).refunded == PRICE
+        clue = replace(self.clue(paid), amount=PRICE)
+        assert acquirer.fetch(Subject.PAYMENT, paid.our_id, "", clue).refunded == PRICE
         assert sum(units for kind, _, units in far.moved() if kind == "refund") == 29900
 
     def test_more_than_was_paid_is_never_refunded(self, acquirer, far, paid):
@@ -183,9 +192,10 @@ class AcquirerContract(News):
 
     def test_a_refund_is_found_by_both_ids(self, acquirer, paid):
         done = acquirer.refund(order := refund(paid, Money("12.34", "RUB")))
-        for reference in (done.reference, ""):
+        for reference in (done.reference, "") if self.names_refunds else (done.reference,):
             found = self.look(acquirer, order, reference)
-            assert (found.status, found.amount) == (Status.SUCCEEDED, Money("12.34", "RUB"))
+            assert found.status is Status.SUCCEEDED
+            assert found.amount == (Money("12.34", "RUB") if self.names_refunds else None)
             assert (found.our_id, found.reference) == (order.our_id, done.reference)
 
     def test_an_unpaid_page_cannot_be_refunded(self, acquirer, far):
@@ -196,16 +206,25 @@ class AcquirerContract(News):
 
     def test_a_voided_page_takes_no_money(self, acquirer, far):
         opened = acquirer.checkout(charge())
-        assert acquirer.void(opened.our_id, opened.reference, self.clue(opened)).status is Status.CANCELLED
+        said = acquirer.void(opened.our_id, opened.reference, self.clue(opened)).status
         far.pay(opened)
-        assert self.look(acquirer, opened).status is Status.CANCELLED
-        assert far.moved() == []
+        if self.closes_pages:
+            assert said is Status.CANCELLED
+            assert self.look(acquirer, opened).status is Status.CANCELLED
+            assert far.moved() == []
+        else:  # and it says so, for as long as it is open
+            assert said is Status.PENDING
+            assert acquirer.void(opened.our_id, opened.reference).status is Status.SUCCEEDED
 
     def test_a_void_of_a_paid_page_tells_that_it_was_paid(self, acquirer, paid):
         assert acquirer.void(paid.our_id, paid.reference).status is Status.SUCCEEDED
 
     def test_a_charge_that_arrives_after_its_void_is_refused(self, acquirer, far):
         order = charge(token=self.token(acquirer, far))
+        if not self.remembers_voids:
+            assert acquirer.void(order.our_id, "", self.hint()).absent
+            assert not acquirer.void(order.our_id, "").absent
+            return
         assert acquirer.void(order.our_id, "", self.clue(order)).status is Status.CANCELLED
         assert acquirer.charge(order).status is self.late_answer
         assert self.look(acquirer, order).status is Status.CANCELLED
@@ -214,8 +233,9 @@ class AcquirerContract(News):
     def test_a_page_asked_for_after_its_void_is_refused(self, acquirer, far):
         order = charge()
         acquirer.void(order.our_id, "", self.clue(order))
-        assert acquirer.checkout(order).status is self.late_answer
-        assert self.look(acquirer, order).status is Status.CANCELLED
+        assert acquirer.checkout(order).status is (self.late_answer if self.remembers_voids else Status.PENDING)
+        if self.remembers_voids:
+            assert self.look(acquirer, order).status is Status.CANCELLED
 
     def test_a_held_sum_is_captured_in_full_or_less_and_once(self, acquirer, far):
         part = Money("100.00", "RUB")

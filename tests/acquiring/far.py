@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pytest
 from moneyed import Money
 
 from acquiring.base import NO_CLUE, Acquirer
-from acquiring.types import Charge, Clue, Outcome, RefundOrder, Status, Subject
+from acquiring.types import Card, Charge, Clue, Decline, Outcome, RefundOrder, Status, Subject
 
 PRICE = Money("299.00", "RUB")
 
@@ -29,14 +30,11 @@ class FarSide(Protocol):
     def moved(self) -> list[tuple[str, str, int]]:
         """(kind, our id, minor units) of every charge and refund that succeeded, in order."""
 
+    def forget(self) -> None:
+        """The time is over in which the acquirer recognises the keys of what it was sent."""
+
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         """The callback with this number from 0: its kind (part of the address), headers and body."""
-
-    def rewritten(self, number: int, old: bytes, new: bytes) -> tuple[str, dict[str, str], bytes]:
-        """The same callback as the acquirer would have written and signed it with `new` instead of `old`."""
-
-    def forget_keys(self) -> None:
-        """The window of every idempotency key that was used so far is over."""
 
 
 def charge(**changes: object) -> Charge:
@@ -49,24 +47,51 @@ def refund(paid: Outcome, amount: Money = PRICE) -> RefundOrder:
     return RefundOrder(str(uuid4()), paid.our_id, paid.reference, amount, "changed my mind")
 
 
+def clue(order: RefundOrder) -> Clue:
+    """What we know of a refund besides its ids, as billing gives it."""
+    return Clue(amount=order.amount, payment_our_id=order.payment_our_id, payment_reference=order.payment_reference)
+
+
 class Trips:
-    """How a test comes to a paid page and to a saved card; and what acquirers may do in more ways than one."""
+    """How a test comes to a paid page and to a saved card; and in what honest acquirers differ from one another."""
 
     reference_at_checkout = True  # a page has the id of its payment before anybody pays there
     declined_page_is_final = True  # after a decline the page takes no other card
     late_answer = Status.CANCELLED  # to an order that comes after its void; `fetch` says CANCELLED in any case
     keeps_errors = False  # an error that was answered is answered again to the same key; `fetch` tells the truth
-    knows_ids_for_ever = True  # an order sent again after its window is recognised all the same
-    price_on_the_wire = b"29900"  # in callbacks
+    tells_time = True  # a lookup says when money moved
+    tells_card = True  # a lookup tells the card; else only a callback does
+    same_page = True  # an order given again is answered with the same page
+    finds_by_our_id = True  # a payment is looked up by our id alone; else somebody must know since when to look
+    keeps_orders = True  # an order is known for ever; else only as long as its key
+    closes_pages = True  # a page that nobody paid can be closed; else it closes by itself
+    remembers_voids = True  # an order that was voided before it came is refused when it comes
+    signs = True  # its callbacks
+    token_is_an_id = False  # a saved card goes by the id of the payment that saved it
+    page_declines = frozenset(Decline) - {Decline.NOT_SENT}  # what its page tells apart
+    names_refunds = True  # a refund can be looked up by its own id; else it is asked about by sending it again
+
+    def hint(self) -> Clue:
+        """What this acquirer must be told to look up a payment of a moment ago, as billing gives it."""
+        return NO_CLUE if self.finds_by_our_id else Clue(since=datetime.now(UTC) - timedelta(minutes=1))
 
     def clue(self, of: Charge | RefundOrder | Outcome) -> Clue:
-        """What we know besides the ids, as billing tells it. None is needed where our id alone finds everything."""
-        return NO_CLUE
+        """The same for this order, or for a payment that is known so far."""
+        return clue(of) if isinstance(of, RefundOrder) else self.hint()
 
     def look(self, acquirer: Acquirer, of: Charge | RefundOrder | Outcome, reference: str = "") -> Outcome:
         """The acquirer's truth."""
         subject = Subject.REFUND if isinstance(of, RefundOrder) else Subject.PAYMENT
         return acquirer.fetch(subject, of.our_id, reference, self.clue(of))
+
+    def troubled_charge(self, impatient: Acquirer, far: FarSide, order: Charge, trouble: str) -> Outcome:
+        """The outcome of a charge whose request to move money meets this trouble."""
+        far.trouble(trouble)
+        return impatient.charge(order)
+
+    def not_begun(self, truth: Outcome) -> bool:
+        """Whether the truth of an order that met trouble is that nothing has moved, so that it can be sent again."""
+        return truth.status is Status.UNKNOWN and truth.absent
 
     @pytest.fixture
     def paid(self, acquirer: Acquirer, far: FarSide) -> Outcome:
@@ -78,8 +103,21 @@ class Trips:
         far.pay(opened, decline)
         return self.look(acquirer, opened, opened.reference)
 
+    def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
+        """The card that a callback told of this payment."""
+        return self.told(acquirer, far, paid.our_id, Status.SUCCEEDED).card
+
+    def told(self, acquirer: Acquirer, far: FarSide, our_id: str, status: Status) -> Outcome:
+        """What the first callback says of an order in this state."""
+        for number in range(20):
+            said = acquirer.parse(*far.callback(number)).outcome
+            if (said.our_id, said.status) == (our_id, status):
+                return said
+        raise AssertionError("no callback tells of it")
+
     def token(self, acquirer: Acquirer, far: FarSide) -> str:
-        card = self.pay(acquirer, far, save_card=True).card
+        paid = self.pay(acquirer, far, save_card=True)
+        card = paid.card if self.tells_card else self.told_card(acquirer, far, paid)
         assert card is not None
         assert card.token
         return card.token

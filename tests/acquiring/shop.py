@@ -24,11 +24,12 @@ class Delivery:
 
 
 class Shop:
-    """Listens on a free port. `answers` are the next statuses; after them every callback is taken with 200."""
+    """Listens on a free port. `answers` are the next statuses, `words` the next bodies; after them all is taken."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
         self.answers: list[int] = []
+        self.words: list[bytes] = []
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,6 +39,7 @@ class Shop:
                 shop.deliveries.append(Delivery(headers, body))
                 self.send_response(shop.answers.pop(0) if shop.answers else 200)
                 self.end_headers()
+                self.wfile.write(shop.words.pop(0) if shop.words else b"OK")
 
             def log_message(self, *args: object) -> None:
                 pass

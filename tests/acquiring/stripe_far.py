@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import stripe
 
 from acquiring.backends.stripe import Stripe
-from acquiring.bank.stripe.signing import sign
 from acquiring.types import Outcome
 from tests.acquiring.shop import Delivery, Shop
 from tests.acquiring.test_sandbox import DECLINING, Far
@@ -46,11 +44,6 @@ class StripeFar(Far):
     def event(self, kind: str) -> Delivery:
         """The first event of this kind, as soon as it is here."""
         return eventually(lambda: [each for each in self.shop.deliveries if each.data["type"] == kind])[0]
-
-    def rewritten(self, number: int, old: bytes, new: bytes) -> tuple[str, dict[str, str], bytes]:
-        kind, headers, body = self.callback(number)
-        body = body.replace(old, new)
-        return kind, headers | {"stripe-signature": sign(self.bank.callback_secret, body, int(time.time()))}, body
 
 
 def lately() -> datetime:

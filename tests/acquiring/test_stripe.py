@@ -34,7 +34,8 @@ class TestStripe(AcquirerContract):
     declined_page_is_final = False
     late_answer = Status.UNKNOWN
     keeps_errors = True
-    knows_ids_for_ever = False
+    finds_by_our_id = False
+    keeps_orders = False
 
     def clue(self, of: Charge | RefundOrder | Outcome) -> Clue:
         if isinstance(of, RefundOrder):

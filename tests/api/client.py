@@ -54,6 +54,9 @@ class Api:
         answer = self.http.generic("POST", V1 + route, body, content_type=content_type, headers=headers)
         return self._checked("post", route, answer)
 
+    def put(self, route: str, body: Any) -> Any:
+        return self._checked("put", route, self.http.put(V1 + route, body, format="json"))
+
     def delete(self, route: str) -> Any:
         return self._checked("delete", route, self.http.delete(V1 + route))
 

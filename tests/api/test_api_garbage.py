@@ -47,6 +47,23 @@ ENDPOINTS: dict[str, dict[str, Any]] = {
         "reason": "none",
     },
     f"subscriptions/price-moves/{STRANGE_ID}/announce": {"expected_people": 1, "reason": ""},
+    "subscriptions/promo-codes": {
+        "code": "GARBAGE",
+        "percent": 0,
+        "amount": None,
+        "valid_from": "2027-01-01T00:00:00Z",
+        "valid_until": "2026-01-01T00:00:00Z",
+        "total_limit": 1,
+        "per_user_limit": 1,
+        "plans": [],
+        "every_term": False,
+        "is_on": True,
+    },
+    "subscriptions/promo-codes/NONE/change": {"is_on": False, "percent": 5, "plans": []},
+    "subscriptions/discounts/personal": {"user_id": STRANGE_ID, "percent": 5, "note": "none"},
+    "subscriptions/discounts/personal/1/change": {"percent": 5, "valid_until": "2027-01-01T00:00:00Z", "note": "x"},
+    "subscriptions/discounts/months": {"months": 6, "percent": 0},
+    "subscriptions/discounts/months/1/change": {"months": 6, "percent": 5},
     "payments/payment": {"subscription": STRANGE_ID, "acquirer": "fake"},
     "payments/refund": {"payment": STRANGE_ID, "amount": "1.00", "currency": "RUB", "reason": "none"},
     "payments/check": {"payment": STRANGE_ID},
@@ -97,7 +114,7 @@ VALUES: dict[str, str] = {  # JSON
     "an exponent": '"1e3"',
     "200 letters": json.dumps("x" * 2_001),
 }
-FREE_TEXT = {"reason", "name", "description"}  # any short text is as good as another
+FREE_TEXT = {"reason", "name", "description", "note"}  # any short text is as good as another
 
 
 @pytest.fixture

@@ -96,6 +96,27 @@ def test_P12_old_subscribers_are_moved_over_http(anna: Api, staff: Callable[...,
     assert anna.post(f"{address}/announce", {}).status_code == 403
 
 
+def test_P12_a_move_is_listed_and_called_off_over_http(
+    anna: Api, staff: Callable[..., Api], paid: dict[str, str]
+) -> None:
+    price = Price.objects.create(plan=Plan.objects.get(code="year"), amount=299_900, starts_at=now())
+    body = {"plan": "year", "to_price": price.pk, "effective_from": later(), "reason": "Dearer films"}
+    marketing = staff(*MOVES)
+    draft, move = (marketing.post("subscriptions/price-moves", body).data["id"] for _ in range(2))
+    assert marketing.post(f"subscriptions/price-moves/{draft}/withdraw", {}).data["status"] == "withdrawn"
+    assert marketing.post(f"subscriptions/price-moves/{move}/announce", {}).data["status"] == "announced"
+    for _ in range(2):
+        done = marketing.post(f"subscriptions/price-moves/{move}/withdraw", {"reason": "Not this year"})
+        assert (done.status_code, done.data["status"]) == (200, "withdrawn")
+    assert Moving.objects.get().outcome == Moving.Outcome.KEPT
+    rows = marketing.get("subscriptions/price-moves").data["results"]
+    assert [(row["id"], row["status"], row["reason"]) for row in rows] == [
+        (move, "withdrawn", "Dearer films"), (draft, "withdrawn", "Dearer films"),
+    ]  # fmt: skip
+    assert anna.get("subscriptions/price-moves").status_code == 403
+    assert anna.post(f"subscriptions/price-moves/{move}/withdraw", {}).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

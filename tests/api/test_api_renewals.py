@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from billing.models import Payment
+from subscriptions.models import Period, Subscription
 from tests.api.client import Api
 from tests.fake_acquirer import FakeAcquirer
-from tests.things import now, run_until_idle
+from tests.subscriptions.promo import personal
+from tests.things import DAY, now, run_until_idle
 
 pytestmark = pytest.mark.django_db
 
@@ -39,3 +42,17 @@ def test_M10_a_subscription_that_waits_does_not_renew_yet(anna: Api, acquirer: F
 
 def test_G12_somebody_elses_renewal_does_not_exist(anna: Api, boris: Api, paid: dict[str, str]) -> None:
     assert boris.post("subscriptions/renewal", {"subscription": paid["id"], "auto_renew": False}).status_code == 404
+
+
+def test_M12_a_next_term_over_nothing_begins_and_the_answer_is_its_invoice(anna: Api, paid: dict[str, str]) -> None:
+    assert anna.user is not None
+    personal(anna.user, 100)
+    end = now() + DAY
+    Period.objects.update(ends_at=end)
+    Subscription.objects.update(valid_till=end, access_until=end + 2 * DAY)
+    answer = anna.post("payments/payment", {"subscription": paid["id"]})
+    again = anna.post("payments/payment", {"subscription": paid["id"]})
+    assert (answer.status_code, answer.data["status"], answer.data["total"]) == (200, "paid", "0.00")
+    assert again.data == answer.data and answer.data["subscription"] == paid["id"]
+    run_until_idle(now())
+    assert Period.objects.get(number=2).starts_at == end and Payment.objects.count() == 1

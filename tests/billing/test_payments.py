@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from acquiring.types import Decline, Outcome, Status
-from billing import checkouts, invoices, payments
+from billing import cards, checkouts, invoices, payments, settlement
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Payment
 from tests.billing.desk import (
@@ -150,11 +150,28 @@ def test_an_acquirer_that_cannot_close_what_it_never_saw_does_not_hold_a_payment
     acquirer.program("checkout", *[Fault.LOSE_REQUEST] * 9)
     acquirer.program("void", *[Outcome.not_found()] * 5000)
     payment = start()
+    assert payments.cancel(payment.pk, at=AT + MINUTE).is_live  # its request may be on its way still
     payments.check(payment.pk, at=AT + 2 * HOUR)
-    assert fresh(payment).is_live
-    payments.check(payment.pk, at=AT + DAY)
-    assert fresh(payment).status == "failed"
-    assert invoices.void(payment.invoice_id, actor="system", at=AT + DAY, reason="over").status == "void"
+    assert fresh(payment).status == "cancelled"
+    late = AT + 3 * HOUR
+    assert invoices.void(payment.invoice_id, actor="system", at=late, reason="over").status == "void"
+    arrived = Outcome(Status.SUCCEEDED, "late", our_id=str(payment.pk), amount=payment.money)
+    assert settlement.apply(payment.pk, arrived, actor="acquirer:fake", at=late).surplus  # and it goes back
+
+
+def test_a_page_that_its_acquirer_cannot_close_is_given_up_and_followed(
+    acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquirer, "capabilities", replace(acquirer.capabilities, closes_pages=False))
+    payment = start()
+    acquirer.program("void", *[Outcome(Status.PENDING, payment.acquirer_payment_id)] * 3)
+    assert payments.cancel(payment.pk, at=AT, patient=True).status == "pending"
+    payments.cancel(payment.pk, at=AT)
+    assert (fresh(payment).status, fresh(payment).next_check_at) == ("cancelled", AT + payments.LEASE)
+    payments.poll_due(at=AT + payments.LEASE)
+    assert fresh(payment).next_check_at  # it is open there still
+    payments.poll_due(at=AT + HOUR)
+    assert fresh(payment).next_check_at is None
 
 
 def test_a_page_that_nobody_waits_for_is_not_opened_again(acquirer: FakeAcquirer) -> None:
@@ -209,7 +226,7 @@ def test_a_removed_card_is_not_charged_by_a_later_try(acquirer: FakeAcquirer) ->
     card = saved_card(invoice.user_id)
     acquirer.program("charge", Fault.LOSE_REQUEST)
     payment = start(invoice, method_id=card.pk)
-    payments.remove_card(card.pk, invoice.user_id, at=AT)
+    cards.remove(card.pk, invoice.user_id, at=AT)
     pass_time(MINUTE, HOUR)
     assert acquirer.took(payment.pk) is None
     assert fresh(payment).status == "cancelled"
@@ -218,12 +235,12 @@ def test_a_removed_card_is_not_charged_by_a_later_try(acquirer: FakeAcquirer) ->
 def test_a_card_of_somebody_else_or_a_removed_one_cannot_pay(acquirer: FakeAcquirer) -> None:
     invoice, stranger = bill(), viewer()
     foreign, own = saved_card(stranger.pk), saved_card(invoice.user_id, replace(CARD, token="tok_other"))
-    payments.remove_card(own.pk, invoice.user_id, at=AT)
+    cards.remove(own.pk, invoice.user_id, at=AT)
     for card in (foreign, own):
         with pytest.raises(NotFound):
             start(invoice, method_id=card.pk)
     with pytest.raises(NotFound):
-        payments.remove_card(foreign.pk, invoice.user_id, at=AT)
+        cards.remove(foreign.pk, invoice.user_id, at=AT)
     assert acquirer.calls == []
 
 

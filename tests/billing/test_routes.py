@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from acquiring import registry
-from billing import health, payments, routes
+from billing import audit, health, payments, routes
 from billing.errors import Conflict, Invalid
 from billing.models import AcquirerHealth, Event, Payment
 from tests import fake_acquirer
@@ -168,6 +168,7 @@ def test_one_switched_off_gets_no_new_page_and_its_open_pages_go_on(banks: dict[
         start()
     health.switch_on("one", actor="user:1", reason="Over", at=AT)
     assert start().acquirer == "one"
+    assert not audit.run(at=AT, only=frozenset({"event.chain", "acquirer.state_told"})).breaches
 
 
 def test_switching_twice_is_told(banks: dict[str, FakeAcquirer]) -> None:

@@ -41,7 +41,9 @@ def story(bank: LocalBank, settings: Any, live_server: Any) -> Story:
     address = f"{live_server.url}/api/v1/callbacks/stripe"
     sdk(bank).v1.webhook_endpoints.create({"url": address, "enabled_events": ["*"]})
     plan("month", 1, 29_900)
-    return Story(bank)
+    story = Story(bank)
+    story.acquirer = "stripe"
+    return story
 
 
 def all_events_came(story: Story) -> None:

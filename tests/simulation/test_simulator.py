@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from io import StringIO
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from billing import refunds, settlement
+from billing import batches, refunds, settlement
 from billing.models import Payment
 from simulation import database, plans, points, running
 from simulation.running import Result, Run, shortest, simulate
@@ -69,6 +70,19 @@ def test_B1_without_faults_nothing_goes_wrong_and_nobody_dies() -> None:
     result = lived(1, faults=0)
     assert (result.breaches, result.faults.total(), result.died) == ([], 0, set())
     assert result.operations > 10
+
+
+def test_B1_where_a_town_s_people_come_together_callbacks_are_settled_together() -> None:
+    sizes: list[int] = []
+    write = batches._write
+
+    def counted(made: Sequence[batches.Made], at: datetime) -> None:
+        sizes.append(len(made))
+        write(made, at)
+
+    with patch.object(batches, "_write", counted):
+        assert lived(5, years=12, faults=0).breaches == []  # of this seed the town is crowded, its worker unhurried
+    assert sizes and min(sizes) >= batches.FEW
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from billing import payments
+from billing import guard, payments
 from billing.errors import Conflict
 from billing.models import Payment, Refund
 from subscriptions import agreements, changes, grants, lifecycle, next_plans, pauses, renewals, trials
@@ -101,8 +101,8 @@ def test_a_next_term_paid_in_the_same_moment_wins_and_the_difference_goes_back(b
     asked = ask(vera, "year", moment - timedelta(minutes=1))
     page = Payment.objects.get(pk=asked.payment.pk)
     Change.objects.update(created_at=moment)  # the sweep did not see it: it looked before
-    period = renewals.bill([lifecycle.lock(vera.id)], actor="system", at=moment)[0]
-    payments.start(period.invoice_id, actor="system", at=moment, method_id=vera.row.method_id)
+    [invoice_id] = renewals.bill([lifecycle.lock(vera.id)], actor="system", at=moment)
+    payments.start(invoice_id, actor="system", at=moment, method_id=vera.row.method_id)
     bank.pay(page.pk)
     payments.check(page.pk, at=moment)
     vera.go(moment)
@@ -182,3 +182,13 @@ def test_a_trial_nobody_agreed_to_renew_ends_and_costs_nothing(bank: FakeAcquire
     with pytest.raises(Conflict) as refused:
         trials.begin(user.pk, "month", actor="test", at=at("2026-02-20T12:00"))
     assert refused.value.code == "trial_used"
+
+
+def test_the_guard_of_renewals_counts_what_the_next_plan_costs(
+    bank: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vera, told = Renewing(bank, "month", MORNING), []
+    next_plans.plan_next(vera.id, "year", actor="vera", at=SOON)
+    monkeypatch.setattr(guard, "permit", lambda sweep, **more: told.append(more))
+    renewals.renew_due(at=END)
+    assert (told[0]["people"], told[0]["amounts"], told[0]["forecast"]().amounts) == (1, (rub(2699),), (rub(2699),))

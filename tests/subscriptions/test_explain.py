@@ -166,7 +166,8 @@ def test_B3_access_while_it_runs_in_grace_and_after(bank: FakeAcquirer) -> None:
     vera.go(END)
     vera.go(END + DAY / 24)
     grace = told(vera.user, vera.at)
-    assert "the next term is not paid yet: these are the days of grace. Access (cinema) goes on to 2 March" in grace
+    assert "the next term is not paid yet: these are the days of grace. 299.00 ₽ did not go through on 28" in grace
+    assert "February 2026, 12:00 MSK: the bank refused. Access (cinema) goes on to 2 March" in grace
     assert "It should renew by itself, but there is no card that can be charged." in grace
     vera.go(END + 2 * DAY)
     assert told(vera.user, vera.at) == (
@@ -191,7 +192,10 @@ def test_B3_access_that_is_cancelled_awaited_paused_or_was_never_there(bank: Fak
     Subscription.objects.filter(pk=resting.pk).update(
         status="paused", access_until=MORNING + DAY, paused_at=MORNING + DAY
     )
-    assert told(resting.user, MORNING + 2 * DAY) == "One year is paused. So it gives no access now."
+    assert told(resting.user, MORNING + 2 * DAY) == (
+        "One year is paused since 1 February 2026, 12:00 MSK; its end, 31 January 2027, 12:00 MSK, moves by each whole "
+        "day of rest. So it gives no access now."
+    )
 
 
 def test_B3_by_the_hour_the_wallet_tells_how_long(bank: FakeAcquirer) -> None:

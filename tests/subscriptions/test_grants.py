@@ -44,7 +44,7 @@ def given(user: Any, gift: Gift, moment: Any = MORNING) -> Subscription:
 def test_P13_a_free_term_begins_without_money_and_keeps_its_reason(gift: Gift, till: str, bank: FakeAcquirer) -> None:
     sold = given(viewer(confirmed=False), gift)
     assert (sold.status, sold.valid_till) == ("active", at(till))
-    assert told(sold) == ["subscription.created", "subscription.activated"]
+    assert told(sold) == ["subscription.created", "subscription.given", "subscription.activated"]
     assert Event.objects.get(kind="subscription.created").reason == WHY
     assert Event.objects.get(kind="invoice.paid").reason == WHY
     assert not Payment.objects.exists() and Invoice.objects.get().total == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DataError, IntegrityError, transaction
 
-from subscriptions.models import Period, Price, Subscription
+from subscriptions.models import Change, Period, Price, Subscription
 from tests.rows import changed, invoice, refused, transfer
 from tests.things import now, plan, viewer
 
@@ -50,6 +50,30 @@ def test_a_next_plan_has_a_price() -> None:
 
 def test_a_trial_is_no_longer_than_a_year() -> None:
     changed("plan_trial_sane", plan("long"), trial_days=367)
+
+
+def test_a_customer_has_one_trial_ever() -> None:
+    first = subscription(trial=True, status="abandoned")
+    with pytest.raises(IntegrityError, match="subscription_one_trial_per_user"), transaction.atomic():
+        subscription(user=first.user, trial=True, status="abandoned")
+    subscription(user=first.user, status="abandoned")
+    changed("subscription_one_trial_per_user", subscription(user=first.user, status="abandoned"), trial=True)
+
+
+def test_one_change_of_a_subscription_waits() -> None:
+    sold, dearer = subscription(), plan("dearer")
+    term = {"subscription": sold, "number": 1, "months": 1, "invoice": invoice(), "created_at": now()}
+    asked = {
+        "subscription": sold, "period": Period.objects.create(**term), "plan": dearer, "price": dearer.prices.get(),
+        "credit": 0, "returnable": 0, "counts_from": now(), "created_at": now(),
+    }  # fmt: skip
+    first = Change.objects.create(**asked, invoice=invoice(purpose="change"))
+    refused("change_one_waits", Change, **asked, invoice=invoice(purpose="change"))
+    Change.objects.filter(pk=first.pk).update(closed_at=now())
+    second = Change.objects.create(**asked, invoice=invoice(purpose="change"))
+    Change.objects.filter(pk=second.pk).update(done_at=now())
+    Change.objects.create(**asked, invoice=invoice(purpose="change"))
+    changed("change_one_waits", first, closed_at=None)
 
 
 def test_a_request_key_makes_one_subscription() -> None:

@@ -161,7 +161,7 @@ def test_the_customer_is_told_once_that_it_runs_low_and_again_after_a_top_up() -
         sweep(AT + n * HOUR)
     assert told(subscription).count("running_low") == 1
     event = Event.objects.get(kind="subscription.running_low")
-    assert (event.data["left"], event.at) == ("24 hours 0 minutes", AT + 6 * HOUR)
+    assert (event.data["left"], event.at) == ("24 hours", AT + 6 * HOUR)
     fill(subscription.user, 30_000)
     sweep(AT + 13 * HOUR)
     assert told(subscription).count("running_low") == 1

@@ -56,7 +56,7 @@ def test_going_on_moves_the_end_by_the_whole_days_rested(bank: FakeAcquirer) -> 
     assert (sold.status, sold.valid_till, period.ends_at) == ("active", at("2027-02-10T12:00"), sold.valid_till)
     assert (sold.access_until, sold.next_action_at) == (at("2027-02-12T12:00"), sold.valid_till)
     assert sold.has_access(BACK) and sold.paused_at is None
-    assert told(sold)[2:] == ["subscription.paused", "subscription.activated"]
+    assert told(sold)[2:] == ["subscription.paused", "subscription.activated", "subscription.resumed"]
     assert right(BACK)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from acquiring.types import Card
-from billing import payments
+from billing import cards, payments
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
 from subscriptions import agreements, endings, lifecycle, renewals, terms
@@ -96,7 +96,7 @@ def test_M10_one_that_died_between_the_invoice_and_the_charge_is_charged_once_af
 ) -> None:
     vera = Renewing(bank, "month", MORNING)
     with monkeypatch.context() as dying:
-        dying.setattr(renewals, "_each_at_once", lambda *_: None)
+        dying.setattr(renewals.charging, "each_at_once", lambda *_, **__: None)
         renewals.renew_due(at=END)
     assert (vera.invoices, len(vera.payments)) == (["paid", "open"], 1)
     assert renewals.renew_due(at=END) == 0
@@ -151,7 +151,7 @@ def test_M10_switching_off_while_a_charge_is_unknown_gives_late_money_back(bank:
 
 def test_M10_a_removed_card_is_never_charged_and_another_is_asked_for(bank: FakeAcquirer) -> None:
     vera = Renewing(bank, "month", MORNING)
-    payments.remove_card(vera.card.pk, vera.user.pk, at=MORNING + timedelta(days=1))
+    cards.remove(vera.card.pk, vera.user.pk, at=MORNING + timedelta(days=1))
     assert vera.go(END - timedelta(days=3)) == ["subscription.reminded"]
     told = things.last_event("subscription.reminded").data
     assert (told["renews"], told["card_needed"]) == (False, True)

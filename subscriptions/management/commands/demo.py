@@ -18,6 +18,7 @@ PLANS = (  # code, name, months, kopecks, description
     ("half-year", "Half-yearly", 6, 149_900, "From the first snow to the last."),
     ("year", "Yearly", 12, 269_900, "All year, at the best price."),
 )
+TRIAL = 7  # days of the monthly plan, for nothing
 HOURLY = ("hour", "By the hour", 700, "Pay from your wallet for what you watch, to the minute.")
 PEOPLE = (("admin@example.com", "admin", "Ada Admin"), ("viewer@example.com", "viewer", "Vera Viewer"))
 
@@ -31,7 +32,14 @@ class Command(BaseCommand):
         for position, (code, name, months, kopecks, description) in enumerate(PLANS):
             plan, _ = Plan.objects.get_or_create(
                 code=code,
-                defaults={"name": name, "months": months, "description": description, "position": position},
+                defaults={
+                    "name": name,
+                    "months": months,
+                    "description": description,
+                    "position": position,
+                    "trial_days": TRIAL if code == "month" else 0,
+                    "customers_may_pause": True,
+                },
             )
             if not plan.prices.exists():
                 Price.objects.create(plan=plan, amount=kopecks, starts_at=datetime(2026, 1, 1, tzinfo=UTC))

@@ -1,0 +1,257 @@
+"""T-Bank as an acquirer: which calls are made, in which order. What they say is read in `mapping`.
+
+Init and Charge know no idempotency key, so each is preceded by the question what became of the order so far; one
+OrderId is one attempt. Money goes back by Cancel, which has a key of its own, ExternalRequestId.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar
+
+from acquiring import asking
+from acquiring.backends.tbank import mapping, orders, signing
+from acquiring.backends.tbank.wire import TRIES, Wire
+from acquiring.base import NO_CLUE, BadCallback
+from acquiring.http import Adapter, Client, Unanswered
+from acquiring.reading import Malformed
+from acquiring.types import (
+    Capabilities,
+    Charge,
+    Clue,
+    Decline,
+    Notice,
+    Outcome,
+    RefundOrder,
+    Reply,
+    StatementLine,
+    Status,
+    Subject,
+    Verdict,
+)
+
+LIVE = "https://securepay.tinkoff.ru/v2"
+LARGEST_CALLBACK = 64 * 1024  # bytes
+TOMBSTONE = 1000  # kopecks: what an order is closed with whose sum nobody told
+
+
+class TBank:
+    """T-Bank's internet acquiring (T-Kassa).
+
+    `terminal_key` and `passwords`: from the cabinet; the first password signs, every one verifies notifications, so
+    that one can be changed in peace. `callback_url`: where notifications go. `url`: the API, live and for DEMO
+    terminals alike. `taxation`: of receipts that name no tax system. `repeat_refunds`: whether a refund whose answer
+    was lost may be sent again while it is not certain that nothing was made; T-Bank then knows it by its
+    ExternalRequestId, except for payments by SBP: False where the terminal takes those.
+    `ca_bundle`: a file of certificates to trust instead of the usual ones. `clock`: says the time. Raises ValueError
+    when a credential is missing.
+    """
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        currencies=frozenset({mapping.RUB}),
+        idempotency_window=timedelta(hours=24),
+        saved_cards=True,
+        two_stage=True,
+        partial_refund=True,
+        receipts=True,
+        statements=False,
+    )
+
+    def __init__(
+        self,
+        terminal_key: str,
+        passwords: Sequence[str],
+        callback_url: str,
+        url: str = LIVE,
+        timeout: float = 20.0,
+        taxation: str = "",
+        repeat_refunds: bool = True,
+        ca_bundle: str = "",
+        adapter: Adapter | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if not terminal_key or not url:
+            raise ValueError("the T-Bank acquirer needs terminal_key and url")
+        if isinstance(passwords, str) or not passwords or not all(passwords):
+            raise ValueError("the T-Bank acquirer needs passwords: a list of at least one, none of them empty")
+        self._wire = Wire(Client(url, None, timeout, adapter=adapter, ca_bundle=ca_bundle), terminal_key, passwords[0])
+        self._terminal, self._passwords, self._callback_url = terminal_key, tuple(passwords), callback_url
+        self._taxation, self._repeat_refunds, self._clock = taxation, repeat_refunds, clock
+
+    # --- The port -------------------------------------------------------------------------------------------------
+
+    def checkout(self, charge: Charge) -> Outcome:
+        """Opens T-Bank's page. Given again, an order whose page nobody has opened gets another one, in its place."""
+        return self._ordered(lambda: self._at_the_door(lambda: self._checkout(charge)))
+
+    def charge(self, charge: Charge) -> Outcome:
+        """Charges a saved card: Init, then Charge. Given again, it goes on where it stopped."""
+        return self._ordered(lambda: self._at_the_door(lambda: self._charge(charge)))
+
+    def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
+        """Takes an authorized sum, in full or less (Confirm)."""
+        return self._ordered(lambda: self._capture(reference, charge))
+
+    def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
+        """Releases a hold or closes an unpaid page. An order never seen is made and cancelled: none comes after it."""
+        outcome = self._ordered(lambda: self._void(our_id, reference, clue))
+        if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT):  # says nothing of the payment itself
+            return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
+        return outcome
+
+    def refund(self, order: RefundOrder) -> Outcome:
+        """Returns money of one payment, in full or part. The same order again is recognised by T-Bank."""
+        return self._ordered(lambda: self._refund(order))
+
+    def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
+        """T-Bank's truth. Of a refund it knows only what it did to its payment, which the clue must name."""
+        if subject is Subject.REFUND:
+            return self._looked_up(lambda: self._fetch_refund(our_id, reference, clue))
+        return self._looked_up(lambda: self._fetch_payment(our_id, reference, clue))
+
+    def statement(self, day: date) -> Iterator[StatementLine]:
+        """T-Bank's API lists nothing (`capabilities.statements`). Raises Unanswered."""
+        raise Unanswered("T-Bank lists no operations; it is asked about each of ours")
+
+    def parse(self, kind: str, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verifies the Token first, then translates. Raises BadCallback."""
+        if len(body) > LARGEST_CALLBACK:
+            raise BadCallback("larger than any notification of T-Bank")
+        try:
+            data = signing.read(body)
+        except (ValueError, RecursionError):
+            raise BadCallback("not JSON") from None
+        if not isinstance(data, dict) or not signing.verified(data, self._passwords):
+            raise BadCallback("the Token is missing or wrong")
+        if data.get("TerminalKey") != self._terminal:
+            raise BadCallback("signed, but for another terminal")
+        try:
+            return mapping.notice(data)
+        except Malformed as problem:
+            raise BadCallback(f"signed, but cannot be read: {problem}") from problem
+
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
+        """OK when accepted; anything else makes T-Bank send it again for a month."""
+        if verdict is Verdict.ACCEPTED:
+            return Reply(200, b"OK", "text/plain")
+        return Reply(500, b"NOT TAKEN", "text/plain")
+
+    # --- In which order -------------------------------------------------------------------------------------------
+
+    def _checkout(self, charge: Charge) -> Outcome:
+        each, free = self._wire.every(charge.our_id)
+        known = mapping.best(each)
+        if known is not None and (known.state != "NEW" or free > TRIES):
+            return mapping.same_order(known, charge.amount)
+        # Where a page is NEW, its address was lost: nobody has opened it, and T-Bank tells it no second time.
+        for lost in [one for one in each if one.state == "NEW"]:
+            closed = self._wire.cancelled(lost)
+            if closed.state != "CANCELED":
+                return closed.outcome
+        order = mapping.order_id(charge.our_id, free)
+        answer = self._wire.call("Init", orders.page(charge, order, self._callback_url, self._taxation, self._clock()))
+        return mapping.opened(answer, charge.amount) if mapping.accepted(answer) else mapping.refused(answer)
+
+    def _charge(self, charge: Charge) -> Outcome:
+        known = self._wire.known(charge.our_id)
+        if known is None:
+            answer = self._wire.call("Init", orders.absent(charge, charge.our_id, self._callback_url, self._taxation))
+            if not mapping.accepted(answer):
+                return mapping.refused(answer)
+            known = mapping.found(answer)
+        elif known.state != "NEW" or known.outcome.amount != charge.amount:
+            return mapping.same_order(known, charge.amount)
+        reference = known.outcome.reference
+        answer = self._wire.call("Charge", {"PaymentId": reference, "RebillId": charge.token})
+        outcome = mapping.charged(answer)
+        if outcome is not None:
+            return outcome
+        now = self._wire.state(reference)
+        if now is None or now.state == "NEW":
+            return mapping.unsure(f"T-Bank refused the charge for now ({mapping.error_code(answer)})", {})
+        return now.outcome
+
+    def _capture(self, reference: str, charge: Charge) -> Outcome:
+        known = self._wire.state(reference)
+        if known is None:
+            return Outcome.unknown("T-Bank does not know this payment")
+        if known.outcome.status is not Status.AUTHORIZED:
+            return mapping.same_order(known, charge.amount)
+        body: dict[str, Any] = {"PaymentId": reference, "Amount": mapping.kopecks(charge.amount)}
+        if charge.receipt is not None:
+            body["Receipt"] = orders.receipt(charge.receipt, self._taxation)
+        answer = self._wire.call("Confirm", body)
+        return mapping.found(answer).outcome if mapping.accepted(answer) else mapping.refused(answer)
+
+    def _void(self, our_id: str, reference: str, clue: Clue) -> Outcome:
+        known = self._wire.state(reference) if reference else None
+        each = [known] if known else self._wire.every(our_id)[0]
+        told = mapping.best(each)
+        if told is None:
+            units = mapping.kopecks(clue.amount) if clue.amount is not None else TOMBSTONE
+            answer = self._wire.call("Init", orders.tombstone(our_id, units, self._clock()))
+            if not mapping.accepted(answer):
+                return mapping.refused(answer)
+            each = [mapping.found(answer)]
+        elif told.outcome.status is Status.SUCCEEDED:
+            return told.outcome
+        for one in each:
+            if one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED:
+                told = self._wire.cancelled(one)
+        return told.outcome if told else Outcome.unknown("nothing was cancelled")
+
+    def _refund(self, order: RefundOrder) -> Outcome:
+        units = mapping.kopecks(order.amount)
+        known = self._wire.state(order.payment_reference)
+        # Cancel closes what is not paid and releases what is held: only of a paid payment does it give money back.
+        if known is None or known.outcome.status is not Status.SUCCEEDED:
+            message = f"the payment is {known.state}" if known else "T-Bank does not know this payment"
+            return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="not_paid", message=message)
+        body: dict[str, Any] = {"PaymentId": order.payment_reference, "Amount": units}
+        body["ExternalRequestId"] = order.our_id
+        if order.receipt is not None:
+            body["Receipt"] = orders.receipt(order.receipt, self._taxation)
+        return mapping.refund_outcome(self._wire.call("Cancel", body), order, known.state)
+
+    def _fetch_payment(self, our_id: str, reference: str, clue: Clue) -> Outcome:
+        known = self._wire.state(reference, clue) if reference else None
+        if known is None and not our_id:
+            return Outcome.not_found()
+        if known is None:
+            known = self._wire.known(our_id, clue)
+            if known is None:
+                return Outcome.not_found()
+            if known.state == "NEW" and not clue.page_url and not reference:
+                # An Init whose answer was lost: nobody has its page, and nobody has charged a card for it.
+                message = "T-Bank has the order, and nobody has come to pay it"
+                return Outcome(Status.UNKNOWN, again=True, message=message, raw=known.outcome.raw)
+        return self._wire.with_card(known.outcome, clue)
+
+    def _fetch_refund(self, our_id: str, reference: str, clue: Clue) -> Outcome:
+        payment = self._wire.state(clue.payment_reference) if clue.payment_reference else None
+        if payment is None and clue.payment_our_id:
+            payment = self._wire.known(clue.payment_our_id)
+        if payment is None:
+            return Outcome.unknown("T-Bank keeps no refunds; without its payment this one cannot be looked up")
+        return mapping.refund_found(payment, our_id, reference, self._repeat_refunds)
+
+    def _at_the_door(self, ask: Callable[[], Outcome]) -> Outcome:
+        try:
+            return ask()
+        except mapping.Refused as refused:  # the order itself was not given
+            return mapping.refused(refused.data)
+
+    def _ordered(self, ask: Callable[[], Outcome]) -> Outcome:
+        try:
+            return mapping.retry_at(asking.told(ask), self._clock())
+        except Malformed as problem:
+            return Outcome.unknown(f"T-Bank's answer cannot be read: {problem}")
+        except ValueError as problem:  # it cannot even be said in T-Bank's words, so it was not sent
+            return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="unsayable", message=str(problem))
+
+    def _looked_up(self, ask: Callable[[], Outcome]) -> Outcome:
+        try:
+            return asking.looked_up(ask)
+        except Malformed as problem:
+            return Outcome.unknown(f"T-Bank's answer cannot be read: {problem}")
