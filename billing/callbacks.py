@@ -189,7 +189,7 @@ def _keep_late_card(payment: Payment, said: Outcome, at: datetime) -> None:
 
 
 def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
-    if not notice.outcome.our_id and not notice.outcome.reference:
+    if notice.payment_reference and not notice.outcome.our_id and not notice.outcome.reference:
         return _rung(callback, notice, at)
     refund = Refund.objects.filter(pk=_uuid(notice.outcome.our_id), payment__acquirer=callback.acquirer).first()
     if refund is None:
@@ -222,7 +222,7 @@ def _act_on_a_case(callback: Callback, case: Case, notice: Notice, at: datetime)
 
 def _rung(callback: Callback, notice: Notice, at: datetime) -> str:
     """Money of a payment went back, by which refund it does not say: those of ours that wait are asked about."""
-    found = Payment.objects.filter(acquirer=callback.acquirer, acquirer_payment_id=notice.payment_reference or "-")
+    found = Payment.objects.filter(acquirer=callback.acquirer, acquirer_payment_id=notice.payment_reference)
     payment = found.first()
     if payment is None:
         return f"{callback.acquirer} gave back money of payment {notice.payment_reference}, which we do not know."

@@ -29,6 +29,7 @@ class Result:
 
     acquirer: str
     day: date
+    lists: bool = True  # the acquirer gave a statement; else it was asked about each operation of ours
     lines: int = 0
     opened: list[Case] = field(default_factory=list)
     closed: list[Case] = field(default_factory=list)
@@ -58,7 +59,7 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
 
     What is not final here is asked about before it makes a case. Raises Unanswered; registry.UnknownAcquirer.
     """
-    result = Result(acquirer, day)
+    result = Result(acquirer, day, lists=calls.acquirer(acquirer).capabilities.statements)
     with statements.listing() as listed:
         for lines in statements.chunks(statements.of(acquirer, day)):
             result.lines += len(lines)
@@ -150,7 +151,7 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
-    if not calls.acquirer(result.acquirer).capabilities.statements:
+    if not result.lists:
         _given_back_there(result, said, ours, at=at)
     if said.charged_back is not None:
         case = charged_back(ours, said, at=at, day=result.day)
@@ -207,9 +208,8 @@ def _differ(result: Result, said: Outcome, ours: Any, booked: Any, *, at: dateti
 def _missing_there(result: Result, left: dict[str, Any], *, at: datetime) -> None:
     """Our operations of the day that the statements of the days around it do not list, nor the acquirer knows."""
     backend = calls.acquirer(result.acquirer)
-    lists = backend.capabilities.statements
     for day in (result.day - timedelta(days=1), result.day + timedelta(days=1)):
-        if left and lists and day <= at.astimezone(UTC).date():
+        if left and result.lists and day <= at.astimezone(UTC).date():
             for lines in statements.chunks(backend.statement(day)):
                 around = statements.names(lines)
                 left = {pk: row for pk, row in left.items() if not {pk, _theirs(row)} & around}

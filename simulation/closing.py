@@ -10,6 +10,7 @@ from django.db import connection
 
 from accounts.models import User
 from billing import audit
+from billing.models import Halt
 from simulation.courier import Courier
 from simulation.kopecks import Kopecks
 from simulation.staff import Staff
@@ -97,7 +98,9 @@ class Closing:
     def _rest(self) -> None:
         """Lets time pass until nothing is unfinished, or patience ends."""
         world, until = self._world, self._world.now + PATIENCE
+        quiet = 0
         for _ in range(ROUNDS):
+            news = world.watch.news
             for bank in world.banks.values():
                 bank.chores()
             self._courier.run()
@@ -105,6 +108,10 @@ class Closing:
             self._worker.run()
             if not any(self._rows(sql) for sql in UNFINISHED.values()) and self._courier.next_at is None:
                 break
+            quiet = 0 if world.watch.news > news else quiet + 1
+            if quiet >= 20 and Halt.objects.filter(status__in=Halt.STANDING).exists():
+                self._staff.tidy_up()  # what a stopped sweep leaves due would else be looked at each second
+                quiet = 0
             dues = self._worker.dues()
             for endless in ("terms", "reminders", "price moves"):
                 dues.pop(endless, None)

@@ -62,10 +62,12 @@ class Courier:
     def _is_to_be_spoilt(self, body: bytes) -> bool:
         """Whether a lie is told before this news."""
         world = self._world
+        if b'"order_id": ""' in body:  # of the cabinet's doings we know nothing but what is told
+            return False
         if b'"type": "refund.' in body and world.lies_of_refunds:
             world.lies_of_refunds -= 1
             return True
-        if world.lies and b'"order_id": ""' not in body:
+        if world.lies:
             world.lies -= 1
             return True
         return False

@@ -21,8 +21,10 @@ from billing import ledger, money, wallets
 from billing.errors import Refused
 from billing.models import Invoice
 from subscriptions.forms import ShownAmount
+from subscriptions.models import Period
 from subscriptions.pages import tariffs
 from subscriptions.pages.common import Request, action, actor, return_url, to_bank
+from subscriptions.tariffs import spoken
 
 CURRENCY = "RUB"  # of the shop's pages; the API has the others
 LINES = 20
@@ -125,14 +127,21 @@ def close(request: Request) -> HttpResponse:
     return redirect("wallet")
 
 
+def _spans(transfers: list[int]) -> dict[int, str]:
+    """For how long each charge by the hour was, by its transfer."""
+    rows = Period.objects.filter(transfer__in=transfers).values_list("transfer_id", "starts_at", "ends_at")
+    return {pk: spoken(ends_at - starts_at) for pk, starts_at, ends_at in rows if pk and starts_at and ends_at}
+
+
 def _page(request: Request, form: TopUpForm, status: int = 200) -> HttpResponse:
     row = ledger.wallet(request.user.pk, CURRENCY)
     cursor = request.GET.get("before", "")
     before = int(cursor) if re.fullmatch(r"[0-9]{1,18}", cursor) else None
     lines = wallets.statement(row, before=before, count=LINES + 1)
+    spans = _spans([line.id for line in lines])
     context = {
         "balance": ledger.held(row),
-        "lines": lines[:LINES],
+        "lines": [(line, spans.get(line.id, "")) for line in lines[:LINES]],
         "older": lines[LINES - 1].id if len(lines) > LINES else None,
         "form": form,
         "limit": wallets.limit(CURRENCY),

@@ -46,9 +46,8 @@ def test_M8_cancel_within_the_hour_gives_everything_back_and_ends_access(story: 
     assert not story.watches
     story.wait(minutes=1)
     assert story.subscription.status == "ended"
-    assert [m.subject.split(":")[0] for m in mail.outbox] == [
-        "Payment received", "Year is cancelled", "Refund made",
-    ]  # fmt: skip
+    first, *rest = (m.subject.split(":")[0] for m in mail.outbox)
+    assert (first, sorted(rest)) == ("Payment received", ["Refund made", "Year is cancelled"])  # two of one moment
     story.agree()
 
 

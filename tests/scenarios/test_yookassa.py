@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from moneyed import Money
 
-from billing import audit, callbacks, payments, reconciliation, refunds
-from billing.models import Callback, Case, Invoice, Payment, PaymentMethod, Refund
+from billing import audit, callbacks, payments, receipts, reconciliation, refunds
+from billing.models import Callback, Case, Invoice, Payment, PaymentMethod, Receipt, Refund
 from subscriptions import agreements, lifecycle
 from tests.local_bank import LocalBank, eventually
 from tests.scenarios.story import Story
@@ -237,15 +237,32 @@ def test_a_hold_is_taken_once_and_a_refund_that_waits_ends(tale: Tale, settings:
     tale.subscribe()
     tale.pay()
     tale.wait(minutes=5)
-    assert tale.payment.status in ("authorized", "succeeded")
-    if tale.payment.status == "authorized":
-        payments.capture(tale.payment.pk, at=tale.at)
+    assert tale.payment.status == "authorized"
+    payments.capture(tale.payment.pk, at=tale.at)
     tale.bank.fault("refund_pending:0.5")
     back = refunds.request(tale.payment.pk, amount=Money("1.00", "RUB"), reason="x", actor="staff", at=tale.at)
     assert back.status == "pending"
     eventually(lambda: tale.bank.operations()[-1]["kind"] == "refund")
     tale.wait(minutes=5)
     assert Refund.objects.get().status == "succeeded"
+    agrees(tale)
+
+
+def test_receipts_are_made_with_the_money_and_watched_until_they_are_registered(tale: Tale, settings: Any) -> None:
+    settings.ACQUIRERS["yookassa"]["receipts"] = {"tax_system": "osn", "vat": "22", "subject": "service"}
+    tale.subscribe()
+    tale.pay()
+    tale.wait(minutes=1)
+    refunds.request(tale.payment.pk, amount=Money("100.00", "RUB"), reason="x", actor="staff", at=tale.at)
+    assert [receipt.status for receipt in Receipt.objects.order_by("created_at")] == ["pending", "pending"]
+
+    def registered() -> bool:
+        tale.at += timedelta(minutes=30)
+        receipts.poll_due(at=tale.at)
+        return set(Receipt.objects.values_list("status", flat=True)) == {"registered"}
+
+    eventually(registered)
+    tale.wait(minutes=1)
     agrees(tale)
 
 

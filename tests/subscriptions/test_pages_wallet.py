@@ -12,7 +12,8 @@ from moneyed import Money
 from accounts.models import User
 from billing import ledger
 from billing.models import Invoice, Payment, Refund
-from tests.subscriptions.hourly import fill, tariff
+from subscriptions import metering
+from tests.subscriptions.hourly import MINUTE, fill, sweep, tariff
 from tests.subscriptions.shopping import check_out, hidden, settle
 from tests.things import now, run_until_idle, viewer
 
@@ -131,3 +132,13 @@ def test_W9_by_the_hour_from_the_page(browser: Client, vera: User) -> None:
     browser.post("/account/cancel/", {**hidden(cancel), "reason": ""})
     assert vera.subscriptions.get().status == "cancelled"
     assert running.pk == vera.subscriptions.get().pk
+
+
+def test_W5_each_charge_by_the_hour_says_for_how_long_it_was(browser: Client, vera: User) -> None:
+    tariff("hourly", 1_000, name="By the hour")
+    begun = now() - 90 * MINUTE
+    fill(vera, 10_000, begun)
+    metering.start(vera.pk, "hourly", actor="vera", at=begun)
+    sweep(begun + 75 * MINUTE)
+    text = browser.get(PAGE).text
+    assert "(1 hour 15 minutes)" in text and "-12.50\xa0₽" in text
