@@ -20,6 +20,9 @@ from acquiring.types import (
 )
 
 NO_CLUE = Clue()
+# Among a callback's headers: the ISO 8601 time at which we first took it, also when it is read anew later. Never comes
+# from outside.
+RECEIVED_AT = ":received-at"
 
 
 class BadCallback(Exception):

@@ -195,7 +195,7 @@ class Notice:
     `dedupe_key` is equal for two deliveries of one notice. Where `trusted` is False the acquirer does not sign:
     the notice is only a doorbell, and `fetch` tells the truth. `payment_reference` is set for refunds.
     `asks`: nothing has happened yet, the acquirer waits for our `Verdict` whether it may take the money.
-    `only_receipt`: it tells of `outcome.receipt` and of nothing else.
+    `only_receipt`: it tells of `outcome.receipt` and of nothing else. `ignorable`: of nothing that concerns us.
     """
 
     dedupe_key: str
@@ -206,6 +206,7 @@ class Notice:
     payment_reference: str = ""
     asks: bool = False
     only_receipt: bool = False
+    ignorable: bool = False
 
 
 class Verdict(StrEnum):

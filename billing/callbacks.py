@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from acquiring import registry
-from acquiring.base import BadCallback
+from acquiring.base import RECEIVED_AT, BadCallback
 from acquiring.types import Notice, Outcome, Reply, Status, Subject, Verdict
 from billing import (
     batches,
@@ -47,7 +47,8 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
         backend = registry.get(acquirer)
     except registry.UnknownAcquirer:
         raise NotFound("There is no such acquirer.", "unknown_acquirer") from None
-    headers = {name.lower(): value for name, value in headers.items()}
+    headers = {name.lower(): value for name, value in headers.items() if not name.startswith(":")}
+    headers[RECEIVED_AT] = at.isoformat()
     try:
         notice = backend.parse(kind, headers, body)
     except BadCallback as error:
@@ -55,6 +56,8 @@ def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *
         raise Invalid("This is not a callback of that acquirer.", "bad_callback") from None
     if notice.asks:  # nothing has happened, so there is nothing to keep
         return backend.reply(notice, _verdict(acquirer, notice.outcome, at))
+    if notice.ignorable:
+        return backend.reply(notice, Verdict.ACCEPTED)
     callback = Callback(
         acquirer=acquirer,
         dedupe_key=_short(notice.dedupe_key),
@@ -142,7 +145,7 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     """Applies a notice. Returns why it must be parked, or nothing."""
     if notice.subject == Subject.REFUND:
         return _act_on_refund(callback, notice, at)
-    payment = Payment.objects.filter(pk=_uuid(notice.outcome.our_id), acquirer=callback.acquirer).first()
+    payment = _spoken_of(callback.acquirer, notice.outcome)
     if payment is None:
         return f"{callback.acquirer} speaks of a payment that we do not know: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
@@ -161,6 +164,14 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
     callback.subject_id = payment.pk  # the same order captured again is a payment of its own
     return payment.parked
+
+
+def _spoken_of(acquirer: str, said: Outcome) -> Payment | None:
+    """The payment that a notice means: by our id or, where it bears none (disputes), by the acquirer's."""
+    ours = Payment.objects.filter(acquirer=acquirer)
+    if not said.our_id and said.reference:
+        return ours.filter(acquirer_payment_id=said.reference).first()
+    return ours.filter(pk=_uuid(said.our_id)).first()
 
 
 def _keep_late_card(payment: Payment, said: Outcome, at: datetime) -> None:

@@ -71,7 +71,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--merchant", default=env("BANK_MERCHANT", "boxoffice"))
     parser.add_argument("--secret", default=env("BANK_SECRET", "laptop-bank-secret"))
     parser.add_argument("--callback-secret", default=env("BANK_CALLBACK_SECRET", "laptop-callback-secret"))
-    parser.add_argument("--callback-url", default=env("BANK_CALLBACK_URL", ""), help="for payments that bring none")
+    parser.add_argument(
+        "--callback-url",
+        default=env("BANK_CALLBACK_URL", ""),
+        help="for payments that bring none; {acquirer} stands for the protocol that they were ordered in",
+    )
     parser.add_argument("--clock", default=env("CLOCK_FILE", ""), help="file with the seconds that we are ahead")
     return parser.parse_args()
 

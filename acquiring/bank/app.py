@@ -9,6 +9,7 @@ from acquiring.bank.cloudpayments.routes import cloudpayments
 from acquiring.bank.control import control
 from acquiring.bank.house import Bank
 from acquiring.bank.pages import pages
+from acquiring.bank.stripe.api import stripe
 from acquiring.bank.tbank.api import tbank
 from acquiring.bank.yookassa.api import yookassa
 
@@ -29,6 +30,7 @@ def create_api_app(bank: Bank) -> Flask:
     app.extensions["bank"] = bank
     app.register_blueprint(api)
     app.register_blueprint(cloudpayments)
+    app.register_blueprint(stripe)
     app.register_blueprint(tbank)
     app.register_blueprint(yookassa)
     return app

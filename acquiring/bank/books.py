@@ -62,6 +62,9 @@ CREATE TABLE IF NOT EXISTS attempts (
     seq INTEGER PRIMARY KEY, note_id TEXT NOT NULL, at TEXT NOT NULL, result TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS attempts_note ON attempts (note_id);
+CREATE TABLE IF NOT EXISTS endpoints (
+    tongue TEXT PRIMARY KEY, id TEXT NOT NULL, url TEXT NOT NULL, created_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL, at TEXT NOT NULL
 );
@@ -161,7 +164,7 @@ class Books:
     def empty(self) -> None:
         """Forgets everything. For tests."""
         with self.transaction():
-            for table in (*_TABLES.values(), "attempts", "answers", "numbers"):
+            for table in (*_TABLES.values(), "attempts", "answers", "numbers", "endpoints"):
                 self.query(f"DELETE FROM {table}")
 
 

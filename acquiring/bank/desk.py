@@ -12,11 +12,11 @@ from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic
 
 CODE = "1234"
 CODE_TRIES = 3
-# Protocols in which a page outlives a declined card, and an order id may be used again.
+# Protocols in which a page outlives a declined card: the next try is a payment of its own, and an order id may be used
+# again; or it is the same payment.
 LOOSE = frozenset({"cloudpayments"})
-STAYS_OPEN = frozenset(
-    {"cloudpayments", "yookassa"}
-)  # protocols in which a page that the customer leaves can still be paid
+PATIENT = frozenset({"stripe"})
+STAYS_OPEN = frozenset({"cloudpayments", "yookassa"})  # a page that the customer leaves can still be paid
 
 
 class Desk:
@@ -193,7 +193,9 @@ class Desk:
         return self._close(replace(payment, captured=payment.amount), "succeeded")
 
     def _declined(self, payment: Payment, decline: str) -> Payment:
-        """The end of a try. Where the page outlives it, the try becomes a payment of its own, under its own number."""
+        """The end of a try. Where the page outlives it, another card may be tried, as the protocol has it."""
+        if payment.origin == "page" and payment.tongue in PATIENT:
+            return self._goes_on(payment, decline)
         if payment.origin != "page" or payment.tongue not in LOOSE:
             return self._close(payment, "declined", decline)
         at = self._now()
@@ -202,6 +204,13 @@ class Desk:
         self._books.query("UPDATE numbers SET id = ? WHERE id = ?", tried.id, payment.id)
         self._books.save(replace(payment, status="created", card="", challenge_tries=0, updated_at=at))
         return self._close(tried, "declined", decline)
+
+    def _goes_on(self, payment: Payment, decline: str) -> Payment:
+        payment = replace(payment, status="created", decline_code=decline, challenge_tries=0, updated_at=self._now())
+        self._books.save(payment)
+        self._journal.record(payment, "charge", payment.amount, "declined")
+        self._journal.announce("payment.declined", payment)
+        return payment
 
     def _close(self, payment: Payment, status: str, decline: str = "") -> Payment:
         """Writes a payment's new state, its operation if money was tried, and the callback."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,17 @@ class Hangup(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the bank is told at the start. `callback_url` is for payments that bring none ({acquirer}: theirs)."""
+    """What the bank is told at the start. `callback_url` is for payments that bring none ({acquirer}: theirs).
+
+    `now` is the clock of signatures, which the bank sets to its own.
+    """
 
     merchant: str = "boxoffice"
     secret: str = field(default="laptop-bank-secret", repr=False)
     callback_secret: str = field(default="laptop-callback-secret", repr=False)
     callback_url: str = ""
     shop_name: str = "Boxoffice"
+    now: Callable[[], datetime] = field(default=records.now, repr=False, compare=False)
 
 
 class Bank:
@@ -65,7 +69,7 @@ class Bank:
         )
         self.desk = Desk(self.books, self.journal, self.faults)
         self.returns = Returns(self.books, self.journal, self.faults)
-        self.courier = Courier(self.journal, config, self.chores)
+        self.courier = Courier(self.journal, replace(config, now=now), self.chores)
         self.api_port = 0
 
     def chores(self) -> None:

@@ -112,7 +112,7 @@ def _tried(payment: Payment) -> Page:
         return _broken(payment, 504, "The bank took too long to answer")
     if faults.take("error_after"):
         return _broken(payment, 500, "Something went wrong at the bank")
-    if payment.status == "declined":  # the customer should read why before going back
+    if payment.decline_code:  # the customer should read why before going back or trying another card
         return redirect(f"/pay/{payment.id}", 303)
     return _lead_back(payment)
 
@@ -130,6 +130,8 @@ def _form(payment: Payment, errors: dict[str, str] | None = None) -> str:
     # What was typed comes back except the security code. The number goes only into this answer, never into the books.
     typed = {"number": request.form.get("number", ""), "expiry": request.form.get("expiry", "")}
     shop = the_bank().config.shop_name
+    if not errors and payment.decline_code:  # the card before
+        errors = {"number": DECLINES[payment.decline_code].message}
     return render_template("pay.html", payment=payment, shop=shop, cards=TEST_CARDS, errors=errors or {}, typed=typed)
 
 

@@ -13,6 +13,7 @@ from acquiring.bank import signing
 from acquiring.bank.cloudpayments.tongue import CloudPayments
 from acquiring.bank.letters import Letter as Letter
 from acquiring.bank.records import Payment, Refund, stamp
+from acquiring.bank.stripe.news import StripeNews
 from acquiring.bank.tbank.news import TBank
 from acquiring.bank.yookassa.tongue import YooKassa
 
@@ -66,4 +67,10 @@ class Own:
         return 200 <= status < 300
 
 
-TONGUES: Mapping[str, Tongue] = {"": Own(), "cloudpayments": CloudPayments(), "tbank": TBank(), "yookassa": YooKassa()}
+TONGUES: Mapping[str, Tongue] = {
+    "": Own(),
+    "cloudpayments": CloudPayments(),
+    "stripe": StripeNews(),
+    "tbank": TBank(),
+    "yookassa": YooKassa(),
+}

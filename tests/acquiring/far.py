@@ -71,10 +71,12 @@ def clue(order: RefundOrder) -> Clue:
 class Trips:
     """How a test comes to a paid page and to a saved card; and in what honest acquirers differ from one another."""
 
-    reference_at_checkout = True  # an unpaid page has an id of theirs already
-    declined_page_is_final = True  # where not, another card may be tried on it
+    reference_at_checkout = True  # a page has the id of its payment before anybody pays there
+    declined_page_is_final = True  # after a decline the page takes no other card
     tells_refunded = True  # a payment says how much of it went back
     shows_closed_pages = True  # a page that was closed unpaid can be looked up
+    late_answer = Status.CANCELLED  # to an order that comes after its void; `fetch` says CANCELLED in any case
+    keeps_errors = False  # an error that was answered is answered again to the same key; `fetch` tells the truth
     tells_time = True  # a lookup says when money moved
     tells_card = True  # a lookup tells the card; else only a callback does
     same_page = True  # an order given again is answered with the same page
@@ -90,6 +92,15 @@ class Trips:
     def hint(self) -> Clue:
         """What this acquirer must be told to look up a payment of a moment ago, as billing gives it."""
         return NO_CLUE if self.finds_by_our_id else Clue(since=datetime.now(UTC) - timedelta(minutes=1))
+
+    def clue(self, of: Charge | RefundOrder | Outcome) -> Clue:
+        """The same for this order, or for a payment that is known so far."""
+        return clue(of) if isinstance(of, RefundOrder) else self.hint()
+
+    def look(self, acquirer: Acquirer, of: Charge | RefundOrder | Outcome, reference: str = "") -> Outcome:
+        """The acquirer's truth."""
+        subject = Subject.REFUND if isinstance(of, RefundOrder) else Subject.PAYMENT
+        return acquirer.fetch(subject, of.our_id, reference, self.clue(of))
 
     def troubled_charge(self, impatient: Acquirer, far: FarSide, order: Charge, trouble: str) -> Outcome:
         """The outcome of a charge whose request to move money meets this trouble."""
@@ -108,7 +119,7 @@ class Trips:
         """Opens a page, pays on it and asks for the truth."""
         opened = acquirer.checkout(charge(**changes))
         far.pay(opened, decline)
-        return acquirer.fetch(Subject.PAYMENT, opened.our_id, opened.reference, on_page(opened))
+        return self.look(acquirer, opened, opened.reference)
 
     def told_card(self, acquirer: Acquirer, far: FarSide, paid: Outcome) -> Card | None:
         """The card that a callback told of this payment."""

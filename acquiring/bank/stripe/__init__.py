@@ -1,0 +1,1 @@
+"""The bank speaks Stripe's protocol, at /stripe/v1/."""
