@@ -15,10 +15,10 @@ from django.conf import settings
 from django.test.utils import override_settings
 
 from acquiring.bank.house import Bank, Config
-from billing import events, wake
+from billing import calls, events, wake
 from billing.errors import Refused
 from billing.models import Event
-from simulation import chance
+from simulation import chance, turns
 from simulation.acquirer import Line
 from simulation.crashes import Crashes
 from simulation.diary import Diary
@@ -141,6 +141,8 @@ class World:
             _no_broker(self),
             _releases(self),
             self.crashes.watching(),
+            turns.taken(),
+            calls.one_connection(),  # what the watch keeps on it lives as long as the run
         ):
             yield
         for bank in self.banks.values():
@@ -208,7 +210,7 @@ class World:
             "PUBLIC_URL": SHOP,
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
-            "CHARGES_AT_ONCE": 1,  # one process at a time, so that the same seed is the same run
+            "CHARGES_AT_ONCE": 8 if self.unhurried else 1,  # in turns, so that the same seed is the same run
             "METER_EVERY": timedelta(hours=24),  # fewer steps; the times themselves say what is due
         }
 

@@ -26,6 +26,7 @@ from subscriptions.models import Change, Period, Subscription
 
 log = logging.getLogger(__name__)
 
+FEW = 2  # fewer are not worth a batch
 BATCH = 64  # written, or settled, together
 PATIENCE = 0.2  # seconds that an answer waits for others to be settled with
 
@@ -45,7 +46,7 @@ def each_at_once(due: list[uuid.UUID], long_way: Verb, *, claimed_to: datetime, 
     `long_way` charges one, whatever it is like. `claimed_to`: the `next_charge_at` that the sweep has given them.
     """
     at_once = min(settings.CHARGES_AT_ONCE, len(due))
-    if at_once <= 1:
+    if settings.CHARGES_AT_ONCE <= 1 or len(due) < FEW:
         sweeps.each(due, long_way)
         return
     with ThreadPoolExecutor(at_once) as pool:
