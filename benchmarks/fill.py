@@ -242,6 +242,7 @@ def _refund(every: int) -> None:
         decline_code="''",
         decline_message="''",
         raw="'{}'",
+        widget="'{}'",
         checks="0",
         parked="''",
         settled_at="now()",

@@ -26,6 +26,7 @@ AT_THE_BANK = {  # a payment that waits for the customer, as SQL
     "decline_code": "''",
     "decline_message": "''",
     "raw": "'{}'",
+    "widget": "'{}'",
     "next_check_at": "now() + interval '1 hour'",
     "checks": "0",
     "parked": "''",

@@ -68,7 +68,8 @@ def send_due(*, at: datetime, limit: int = 20) -> int:
         limit=limit,
         counter="attempts",
     )
-    sweeps.each(rows, lambda pk: send(pk, at=at))
+    told = Message.objects.filter(pk__in=rows).order_by("event", "pk")  # as it happened
+    sweeps.each(list(told.values_list("pk", flat=True)), lambda pk: send(pk, at=at))
     return len(rows)
 
 

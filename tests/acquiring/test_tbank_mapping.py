@@ -166,5 +166,5 @@ def test_where_a_repeat_would_not_be_recognised_nothing_is_sent_again():
 
 
 def test_every_decline_of_the_bank_has_a_code():
-    assert set(shapes.CODES) == set(DECLINES)
+    assert set(shapes.CODES) == {code for code in DECLINES if not code.startswith("shop_")}  # nobody asks the shop here
     assert set(shapes.CODES.values()) <= set(codes.GROUP)

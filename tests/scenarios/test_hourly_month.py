@@ -163,7 +163,10 @@ def leave(month: Month) -> None:
     assert wallets.close(month.user.pk, "RUB", actor="user", at=month.at, reason="leaving")[0].status == "succeeded"
     run_until_idle(month.at)
     assert month.news() == ["refund.requested", "wallet.closed", "refund.succeeded"]
-    assert (month.moved(), month.mails()) == (["held 62.50", "given back 62.50"], ["Refund made: 62.50 ₽"])
+    assert (month.moved(), month.mails()) == (
+        ["held 62.50", "given back 62.50"],
+        ["Gold is cancelled", "Refund made: 62.50 ₽"],
+    )
     assert month.holds == Money(0, "RUB")
     earned = Money("3037.50", "RUB")
     assert ledger.balance(ledger.cash("fake", "RUB")) == earned == ledger.balance(ledger.revenue("RUB"))
