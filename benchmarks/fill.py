@@ -242,7 +242,6 @@ def _refund(every: int) -> None:
         decline_code="''",
         decline_message="''",
         raw="'{}'",
-        widget="'{}'",
         checks="0",
         parked="''",
         settled_at="now()",
