@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 FRESH = 1.0  # seconds from the commit for which nobody looks again before the call
 LATEST = payments.LEASE.total_seconds() / 4  # then the poll is near, and two calls must not meet at the acquirer
 SENDABLE = """
-    SELECT FROM billing_payment payment
+    SELECT payment.checks FROM billing_payment payment
       JOIN billing_invoice invoice ON invoice.id = payment.invoice_id
       JOIN billing_paymentmethod method ON method.id = payment.method_id
-     WHERE payment.id = %s AND payment.status = 'created' AND payment.checks = 0 AND invoice.status = 'open'
+     WHERE payment.id = %s AND payment.status = 'created' AND invoice.status = 'open'
        AND method.removed_at IS NULL"""
 
 
@@ -105,7 +105,10 @@ def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -
 def _wanted(payment: Payment) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(SENDABLE, [payment.pk])
-        return cursor.fetchone() is not None
+        found = cursor.fetchone()
+    if found and found[0]:
+        raise TimeoutError("the poll has taken it up")
+    return found is not None
 
 
 def _apply(payment: Payment, outcome: Outcome | None, at: datetime) -> None:

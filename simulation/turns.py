@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -39,5 +40,5 @@ def taken() -> Iterator[None]:
     def here(verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
         return verb(*args, **more)
 
-    with patch.multiple(charging, ThreadPoolExecutor=OneByOne, _apart=here, FEW=1):
+    with patch.multiple(charging, ThreadPoolExecutor=OneByOne, _apart=here, FEW=1, late=lambda began: timedelta()):
         yield

@@ -7,11 +7,12 @@ verb that it is given, as all of them do where one is charged at a time.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -53,6 +54,11 @@ def each_at_once(due: list[uuid.UUID], long_way: Verb, *, claimed_to: datetime, 
         _Crew(pool, at_once, long_way, claimed_to, at).see_to(due)
 
 
+def late(began: float) -> timedelta:
+    """How long a sweep has been at it: a lease that begins now is counted from now."""
+    return timedelta(seconds=int(time.monotonic() - began))
+
+
 def changing(subscription_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Those of them for which another plan is being paid for at this moment."""
     asked = Q(invoice__status=Invoice.Status.PAID) | Q(invoice__payments__status__in=Payment.LIVE)
@@ -69,6 +75,7 @@ class _Crew:
     long_way: Verb
     claimed_to: datetime
     at: datetime
+    began: float = field(default_factory=time.monotonic)
     sent: dict[Future[Outcome | None], tuple[charges.Started, uuid.UUID]] = field(default_factory=dict)
     odd: set[Future[int]] = field(default_factory=set)
 
@@ -84,7 +91,7 @@ class _Crew:
         started: dict[uuid.UUID, charges.Started] = {}
         try:
             with transaction.atomic(durable=True):
-                started = _started(some, self.claimed_to, self.at)
+                started = _started(some, self.claimed_to, self.at + late(self.began))
         except Exception:
             log.exception("a batch of %s charges cannot begin", len(some))
             started = {}

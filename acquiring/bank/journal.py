@@ -71,12 +71,16 @@ class Journal:
             return self.books.select(Refund, "id = ?", line.id)[0].as_json()
         return self.books.select(Payment, "id = ?", line.payment_id)[0].as_json(self.public_url)
 
+    def address(self, payment: Payment) -> str:
+        """Where the merchant wants to hear of a payment; "" for nowhere."""
+        return (payment.callback_url or self.callback_url).replace("{acquirer}", payment.tongue or "sandbox")
+
     def announce(self, kind: str, subject: Payment | Refund) -> None:
         """Owes the merchant a callback of this kind, and lets the callback faults have their way with it."""
         payment = (
             subject if isinstance(subject, Payment) else self.books.select(Payment, "id = ?", subject.payment_id)[0]
         )
-        url = (payment.callback_url or self.callback_url).replace("{acquirer}", payment.tongue or "sandbox")
+        url = self.address(payment)
         if not url:
             return
         tongue = TONGUES[payment.tongue]

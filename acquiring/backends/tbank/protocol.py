@@ -7,6 +7,7 @@ OrderId is one attempt. Money goes back by Cancel, which has a key of its own, E
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from acquiring import asking
 from acquiring.backends.tbank import mapping, orders, signing
 from acquiring.backends.tbank.wire import TRIES, Wire
 from acquiring.base import NO_CLUE, BadCallback
-from acquiring.http import Adapter, Client, Unanswered
+from acquiring.http import Adapter, Client, NotSent, Unanswered
 from acquiring.reading import Malformed
 from acquiring.types import (
     Capabilities,
@@ -167,7 +168,11 @@ class TBank:
         outcome = mapping.charged(answer)
         if outcome is not None:
             return outcome
-        now = self._wire.state(reference)
+        try:
+            now = self._wire.state(reference)
+        except (NotSent, mapping.Refused) as problem:  # of this question; the charge was sent
+            doubt = Outcome.unknown(f"T-Bank does not say what became of the charge: {problem}")
+            return replace(doubt, our_id=charge.our_id, reference=reference)
         if now is None or now.state == "NEW":
             return mapping.unsure(f"T-Bank refused the charge for now ({mapping.error_code(answer)})", {})
         return now.outcome

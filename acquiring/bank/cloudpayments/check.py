@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def ask(bank: Bank, payment: Payment, card: Plastic) -> str:
     """The decline with which the merchant turns it down; "" for a yes, and where no callbacks are set up."""
 
-    url = payment.callback_url or bank.journal.callback_url
+    url = bank.journal.address(payment)
     if not url:
         return ""
     at = stamp(bank.journal.now())
