@@ -127,8 +127,6 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         receipt=receipts.of(refund),
     )
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
-    if refund.checks or refund.status != Refund.Status.CREATED:  # a refusal of this try says nothing of the first
-        outcome = outcomes.of_the_payment(outcome)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
 

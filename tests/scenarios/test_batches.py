@@ -132,6 +132,8 @@ def rows_of(user: User) -> list[tuple[str, dict[str, Any]]]:
 
 def columns(row: Model) -> dict[str, Any]:
     told = {f.attname: f.value_from_object(row) for f in row._meta.concrete_fields if f.attname not in UNTOLD}
+    for name in {"plan_id", "price_id"} & told.keys():  # a small number, which may be an invoice's too
+        told[name] = f"no{told[name]}"
     if isinstance(row, Transfer):
         told |= {"debit": row.debit.code, "credit": row.credit.code}
     if isinstance(row, Delivery | Message):

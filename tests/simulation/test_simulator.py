@@ -74,13 +74,13 @@ def test_B1_without_faults_nothing_goes_wrong_and_nobody_dies() -> None:
 
 def test_B1_where_a_town_s_people_come_together_callbacks_are_settled_together() -> None:
     sizes: list[int] = []
-    write = batches._write
+    write = batches.write
 
-    def counted(made: Sequence[batches.Made], at: datetime) -> None:
+    def counted(made: Sequence[batches.Made], *, before: str, at: datetime) -> None:
         sizes.append(len(made))
-        write(made, at)
+        write(made, before=before, at=at)
 
-    with patch.object(batches, "_write", counted):
+    with patch.object(batches, "write", counted):
         assert lived(5, years=12, faults=0).breaches == []  # of this seed the town is crowded, its worker unhurried
     assert sizes and min(sizes) >= batches.FEW
 
@@ -195,7 +195,7 @@ def test_every_crash_point_is_found_in_the_source() -> None:
     """A commit, a write and a call that everybody knows are among them; both sides of each are points."""
     found = {(site.kind, site.file, site.function) for site in points.sites()}
     assert found >= {
-        ("commit", "billing/payments.py", "start"),
+        ("commit", "billing/payments.py", "_attempt"),
         ("call", "billing/payments.py", "submit"),
         ("call", "billing/refunds.py", "submit"),
         ("commit", "billing/settlement.py", "apply"),
