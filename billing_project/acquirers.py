@@ -64,7 +64,10 @@ def _cloudpayments(callback_url: str) -> Entry:
         "options": {
             "public_id": required("CLOUDPAYMENTS_PUBLIC_ID", BANK_MERCHANT),
             "api_secret": required("CLOUDPAYMENTS_API_SECRET", BANK_SECRET),
-            "callback_secrets": env.list("CLOUDPAYMENTS_CALLBACK_SECRETS", default=[]),  # while the secret is changed
+            # Those that verify while the API secret is being changed; none: that one. The local bank has its own.
+            "callback_secrets": env.list(
+                "CLOUDPAYMENTS_CALLBACK_SECRETS", default=[BANK_CALLBACK_SECRET] if DEBUG else []
+            ),
             "url": _url("CLOUDPAYMENTS_URL", "cloudpayments", "https://api.cloudpayments.ru"),
             "page": env.str("CLOUDPAYMENTS_PAGE", default="order"),  # or "widget": their card form on our page
             "timeout": env.float("CLOUDPAYMENTS_TIMEOUT", default=30.0),
