@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+import psycopg
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -93,7 +94,8 @@ def _save(row: Row) -> None:
 
 def _refusal(row: Row, error: IntegrityError) -> Refused:
     """The sentence of the constraint that was broken."""
-    name = error.__cause__.diag.constraint_name  # type: ignore[union-attr]
+    broken = error.__cause__
+    name = broken.diag.constraint_name if isinstance(broken, psycopg.Error) else None
     said = {each.name: str(each.violation_error_message) for each in row._meta.constraints}
     if name in TAKEN:
         return Conflict(said[name], TAKEN[name])

@@ -231,7 +231,7 @@ def test_any_answer_is_an_outcome(answers, status):
         return Response(status, answers[-1] if len(answers) == 1 else answers.pop())
 
     backend = acquirer()
-    backend._wire._client.request = say  # type: ignore[method-assign]
+    backend._wire._client.request = say
     card = order(token="1")
     clue = Clue(payment_our_id=OURS, payment_reference="1", amount=PRICE, customer_id="7")
     told = [backend.checkout(order()), backend.charge(card), backend.capture(OURS, "1", card)]

@@ -53,7 +53,7 @@ def refund_under_way(acquirer: FakeAcquirer, case: Case) -> None:
         acquirer.operations[Subject.REFUND, order.our_id].status = Status.PENDING
         return acquirer._truth(Subject.REFUND, order.our_id)
 
-    acquirer._refund = later  # type: ignore[method-assign]
+    acquirer._refund = later
     with pytest.raises(Conflict, match="not given it back"):
         resolve(case, "give_back")
     resolve(case, "book")

@@ -63,7 +63,7 @@ class Renewed(Crowd):
         Subscription.objects.filter(user=self.users[11]).update(auto_renew=False, next_charge_at=None)
 
     def remove_card(self, number: int) -> None:
-        cards.remove(self.cards[number], self.users[number].pk, at=MORNING)  # type: ignore[arg-type]
+        cards.remove(self.cards[number], self.users[number].pk, at=MORNING)
 
     def renew(self, settings: Any, at_once: int) -> list[str]:
         settings.CHARGES_AT_ONCE = at_once

@@ -28,8 +28,9 @@ def made(body: Body) -> Body:
         raise Refused(400, f"Charge {payment.id} has already been refunded.", "charge_already_refunded")
     amount = forms.number(body, "amount", required=False) or max(left, 1)
     reason = forms.choice(body, "reason", "duplicate fraudulent requested_by_customer none", "none")
-    kept = {"metadata": forms.metadata(body), "reason": None if reason == "none" else reason}
-    order_id = str(kept["metadata"].get("order_id", ""))  # type: ignore[union-attr]
+    metadata = forms.metadata(body)
+    kept = {"metadata": metadata, "reason": None if reason == "none" else reason}
+    order_id = str(metadata.get("order_id", ""))
     if order_id and bank.books.first(Refund, "order_id = ?", order_id):
         order_id = ""  # Stripe does not mind, the books do
     try:

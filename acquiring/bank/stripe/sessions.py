@@ -33,17 +33,18 @@ def opened(body: Body) -> Payment:
     if customer and "customer_creation" in body:
         raise Refused(400, "You may only specify one of these parameters: customer, customer_creation.")
     amount, currency, name = _bill(body)
+    about = forms.metadata(intent)
     kept = {
         "kind": SESSION,
         "metadata": forms.metadata(body),
-        "intent_metadata": forms.metadata(intent),
+        "intent_metadata": about,
         "client_reference_id": forms.text(body, "client_reference_id", required=False, most=200) or None,
         "success_url": forms.text(body, "success_url"),
         "cancel_url": forms.text(body, "cancel_url", required=False) or None,
         "payment_method_types": forms.words(body, "payment_method_types"),
     }
     order = Order(
-        order_id=str(kept["intent_metadata"].get("order_id", "")),  # type: ignore[union-attr]
+        order_id=str(about.get("order_id", "")),
         amount=amount,
         currency=currency,
         description=forms.text(intent, "description", required=False) or name,
