@@ -9,15 +9,26 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from django.utils.module_loading import import_string
 from requests.adapters import BaseAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import NewConnectionError
 
-from acquiring.backends.sandbox import Sandbox
 from acquiring.bank.app import create_api_app
 from acquiring.bank.house import Bank, Hangup
-from acquiring.base import NO_CLUE
-from acquiring.types import Charge, Clue, Notice, Outcome, RefundOrder, StatementLine, Status, Subject
+from acquiring.base import NO_CLUE, Acquirer
+from acquiring.types import (
+    Charge,
+    Clue,
+    Notice,
+    Outcome,
+    RefundOrder,
+    Reply,
+    StatementLine,
+    Status,
+    Subject,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -61,46 +72,53 @@ class Line(BaseAdapter):
         """Nothing is held open."""
 
 
-class Watched(Sandbox):
-    """The sandbox acquirer of a world; whoever calls it may die before or after, and the bank may forget."""
+class Watched:
+    """An acquirer of a world; whoever calls it may die before or after, and its bank may forget.
 
-    def __init__(self, world: World, **options: Any) -> None:
-        super().__init__(**options)
+    `backend` names the one that is watched, `options` are its own.
+    """
+
+    def __init__(self, world: World, backend: str, **options: Any) -> None:
+        self._inner: Acquirer = import_string(backend)(**options)
         self._world, self._call = world, world.crashes.call
+        self.capabilities = self._inner.capabilities
 
     def checkout(self, charge: Charge) -> Outcome:
-        return self._call(super().checkout, charge)
+        return self._call(self._inner.checkout, charge)
 
     def charge(self, charge: Charge) -> Outcome:
-        return self._call(super().charge, charge)
+        return self._call(self._inner.charge, charge)
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
-        return self._call(super().capture, our_id, reference, charge)
+        return self._call(self._inner.capture, our_id, reference, charge)
 
     def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
-        return self._call(super().void, our_id, reference, clue)
+        return self._call(self._inner.void, our_id, reference, clue)
 
     def refund(self, order: RefundOrder) -> Outcome:
-        return self._call(super().refund, order)
+        return self._call(self._inner.refund, order)
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         if self._is_hidden(our_id):
             return Outcome(Status.UNKNOWN, absent=True)
         self._world.release()
-        return self._call(super().fetch, subject, our_id, reference, clue)
+        return self._call(self._inner.fetch, subject, our_id, reference, clue)
 
     def statement(self, day: date) -> Iterator[StatementLine]:
-        lines = self._call(lambda: list(super(Watched, self).statement(day)))
+        lines = self._call(lambda: list(self._inner.statement(day)))
         return iter([line for line in lines if not self._is_hidden(line.outcome.our_id)])
 
     def parse(self, kind: str, headers: Mapping[str, str], body: bytes) -> Notice:
         """Now and then a callback comes unsigned, as some acquirers' do: then it only rings."""
         self._world.release()
-        notice = super().parse(kind, headers, body)
+        notice = self._inner.parse(kind, headers, body)
         if self._world.trouble(0.6):
             self._world.diary.fault("callback_unsigned")
             return replace(notice, trusted=False)
         return notice
+
+    def reply(self, notice: Notice | None, verdict: Verdict) -> Reply:
+        return self._inner.reply(notice, verdict)
 
     def _is_hidden(self, our_id: str) -> bool:
         until = self._world.hidden.get(our_id)

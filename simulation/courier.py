@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
 from acquiring.bank.callbacks import Answer
 from acquiring.bank.house import Bank
-from acquiring.bank.signing import HEADER, sign
+from acquiring.bank.records import Note
 from billing import callbacks
-from simulation.world import SHOP, World
+from simulation import lies
+from simulation.protocols import SHOP
+from simulation.world import World
 
 DUE = "SELECT min(next_at) AS at FROM notes WHERE state = 'pending'"
 
@@ -22,7 +24,7 @@ class Courier:
         self._world = world
         self._dice = world.chance("courier")
         for bank in world.banks.values():
-            bank.courier._send = self._send
+            bank.courier.send = self._send
         world.others.append(self.run)
 
     @property
@@ -44,50 +46,32 @@ class Courier:
         for note in notes:
             for _ in range(1 + note.copies):
                 if bank.journal.still_due(note.id) or note.copies:
+                    self._lie(bank, note)
                     bank.courier.deliver(note)
 
     def told_for_certain(self, bank: Bank, object_id: str) -> None:
-        """The callbacks that tell of money at one payment are not lost after all."""
-        told = "type IN ('payment.authorized', 'payment.succeeded') AND state = 'lost'"
-        bank.books.query(f"UPDATE notes SET state = 'pending' WHERE object_id = ? AND {told}", object_id)  # noqa: S608
+        """The callbacks that tell of a payment are not lost after all."""
+        bank.books.query("UPDATE notes SET state = 'pending' WHERE object_id = ? AND state = 'lost'", object_id)
+
+    def _lie(self, bank: Bank, note: Note) -> None:
+        """Where a lie is ordered, and this callback leaves room for one, it is told before."""
+        world = self._world
+        of_a_refund = lies.is_of_a_refund(note)
+        if world.calm or not (world.lies_of_refunds if of_a_refund else world.lies):
+            return
+        lie = lies.of(note, bank.config)
+        if lie is not None:
+            world.lies_of_refunds -= of_a_refund
+            world.lies -= not of_a_refund
+            world.diary.fault("callback_wrong_amount")
+            self._send(note.url, *lie)
 
     def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        name, world = url.removeprefix(f"{SHOP}/"), self._world
-        if not world.calm and self._is_to_be_spoilt(body):
-            world.diary.fault("callback_wrong_amount")
-            lie = _lie(body)
-            self._tell(url, lie, {**headers, HEADER: sign(world.banks[name].config.callback_secret, lie)})
-        return self._tell(url, body, headers)
-
-    def _is_to_be_spoilt(self, body: bytes) -> bool:
-        """Whether a lie is told before this news."""
+        """One callback, or the question before a payment."""
         world = self._world
-        if b'"order_id": ""' in body:  # of the cabinet's doings we know nothing but what is told
-            return False
-        if b'"type": "refund.' in body and world.lies_of_refunds:
-            world.lies_of_refunds -= 1
-            return True
-        if world.lies:
-            world.lies -= 1
-            return True
-        return False
-
-    def _tell(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        name = url.removeprefix(f"{SHOP}/")
-        world = self._world
-        what = f"callback to {name} {_short(body)}"
-        reply = world.act("bank", what, lambda: callbacks.receive(name, "", headers, body, at=world.now), counts=False)
+        name, _, kind = url.removeprefix(f"{SHOP}/").partition("/")
+        what = f"callback to {name} {kind} {hashlib.sha256(body).hexdigest()[:16]}"
+        reply = world.act(
+            "bank", what, lambda: callbacks.receive(name, kind, headers, body, at=world.now), counts=False
+        )
         return Answer(reply.status, reply.body, str(reply.status)) if reply is not None else Answer(0, b"", "no answer")
-
-
-def _lie(body: bytes) -> bytes:
-    """The same news with another id and another amount."""
-    news = json.loads(body)
-    news["id"] += "_lie"
-    news["object"]["amount"] += 100
-    return json.dumps(news).encode()
-
-
-def _short(body: bytes) -> str:
-    text = body.decode()
-    return text.split('"id": "', 1)[1].split('"', 1)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -14,6 +15,8 @@ from acquiring.bank.house import Bank
 from acquiring.bank.records import Order, Refusal
 from acquiring.bank.records import Payment as BankPayment
 from billing.models import Payment, Refund
+from simulation.courier import Courier
+from simulation.protocols import OWN, TELLS_NO_DISPUTES, TELLS_NO_PARTS, TELLS_NO_STRANGERS, ours
 from simulation.world import NERVOUS, World
 
 BROKEN_HOURS = (1, 9, 24, 100)  # in the last, what is handed over is given up and parked
@@ -22,8 +25,8 @@ BROKEN_HOURS = (1, 9, 24, 100)  # in the last, what is handed over is given up a
 class Mishaps:
     """One of them now and then, at the run's rate."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, courier: Courier) -> None:
+        self._world, self._courier = world, courier
         self._dice = world.chance("mishaps")
         self._calm = dict(settings.SWEEP_GUARD)
         self._deeds = [
@@ -81,9 +84,9 @@ class Mishaps:
 
     def dispute(self) -> None:
         """A card's holder has his bank take a payment back, in full or in part."""
-        bank = self._bank()
+        bank = self._bank(TELLS_NO_DISPUTES)
         payment = self._some(bank, "captured > refunded + charged_back")
-        if payment and payment.order_id not in self._world.watch.won:
+        if payment and ours(payment) not in self._world.watch.won:
             self._world.diary.fault("chargeback")
             left = payment.captured - payment.refunded - payment.charged_back
             part = self._dice.randint(1, left) if self._dice.random() < 0.5 else None
@@ -96,8 +99,11 @@ class Mishaps:
         if payment := self._some(bank, "captured > refunded + charged_back"):
             self._world.diary.fault("cabinet_refund")
             left = payment.captured - payment.refunded - payment.charged_back
+            amount = self._dice.randint(1, left)
+            if payment.tongue in TELLS_NO_PARTS:
+                amount = left
             with suppress(Refusal):
-                bank.returns.refund(payment.id, self._dice.randint(1, left), payment.currency, reason="in the cabinet")
+                bank.returns.refund(payment.id, amount, payment.currency, reason="in the cabinet")
 
     def capture_in_the_cabinet(self) -> None:
         """The next sum that is held is taken in the cabinet, in part."""
@@ -108,19 +114,30 @@ class Mishaps:
         bank = self._bank()
         if payment := self._some(bank, "captured > 0"):
             self._world.diary.fault("taken_again")
-            bank.desk.capture_again(payment.id)
+            self._world.watch.again.add(ours(payment))
+            again = bank.desk.capture_again(payment.id)
+            if payment.tongue in TELLS_NO_STRANGERS:  # no statement could tell it either
+                self._courier.told_for_certain(bank, again.id)
 
     def money_nobody_asked_for(self) -> None:
         """A payment of an order that the shop never made: another shop's, on the wrong account."""
-        bank = self._bank()
+        name = self._name(TELLS_NO_STRANGERS)
+        bank = self._world.banks[name]
         self._world.diary.fault("stray_payment")
         order = Order(str(UUID(int=self._dice.getrandbits(128), version=4)), self._dice.randint(100, 99_900), "RUB")
+        order = replace(order, tongue="" if name in OWN else name)
         self._world.watch.strays.add(order.order_id)
         payment, _ = bank.desk.open(order)
         bank.desk.pay(payment.id, read("4242424242424242", "12/38", "123"))
 
-    def _bank(self) -> Bank:
-        return self._world.banks["held" if self._dice.random() < 0.2 else "sandbox"]
+    def _name(self, but: frozenset[str] = frozenset()) -> str:
+        """One of the town's acquirers, `but` not these."""
+        if self._world.of_all_protocols:
+            return self._dice.choice([name for name in self._world.banks if name not in but])
+        return "held" if self._dice.random() < 0.2 else "sandbox"
+
+    def _bank(self, but: frozenset[str] = frozenset()) -> Bank:
+        return self._world.banks[self._name(but)]
 
     def _some(self, bank: Bank, where: str) -> BankPayment | None:
         """One of the latest payments of this kind. What was taken in part, a human has in hand already: see docs."""

@@ -9,7 +9,6 @@ from moneyed import Money
 from billing import ledger, money, orders, wallets
 from billing.models import Account, Invoice, Payment, Product
 from simulation.shop import Visitor
-from simulation.world import ACQUIRERS
 from subscriptions import metering
 from subscriptions.models import Plan, Subscription
 
@@ -33,7 +32,7 @@ class Purse:
         amount = money.from_minor(self._dice.choice((1, 9_900, 30_000, 100_000, self._dice.randint(1, 300_000))), "RUB")
         wanted = wallets.TopUp(
             amount=amount,
-            acquirer=self._acquirer(),
+            acquirer=self._visitor.acquirer(),
             return_url=BACK,
             save_card=self._dice.random() < 0.2,
             request_key=self._key("top up"),
@@ -81,7 +80,7 @@ class Purse:
         wanted = orders.Wanted(
             product_id=product.pk,
             count=self._dice.randint(0, 5),
-            acquirer=self._acquirer(),
+            acquirer=self._visitor.acquirer(),
             return_url=BACK,
             request_key=self._key("order"),
         )
@@ -92,9 +91,6 @@ class Purse:
 
     def _tariff(self) -> str:
         return str(self._dice.choice(list(Plan.objects.filter(hourly=True).order_by("pk"))).code)
-
-    def _acquirer(self) -> str:
-        return ACQUIRERS[self._dice.random() < 0.25]
 
     def _key(self, what: str) -> str | None:
         """A key of the request: two clicks with it are one order. Without it they are two."""

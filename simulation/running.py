@@ -128,7 +128,7 @@ class _Life:
         self.world = world
         codes = plans.write(run.on_sale)
         self.worker, self.courier, self.weather = Worker(world), Courier(world), Weather(world)
-        self.mishaps = Mishaps(world)
+        self.mishaps = Mishaps(world, self.courier)
         self.staff = Staff(world, len(run.subscribers))
         self.closing = Closing(world, self.worker, self.courier, self.staff, self.weather)
         people = [

@@ -6,16 +6,19 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from moneyed import Money
 
 from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
+from acquiring.bank.questions import refused
 from acquiring.bank.records import Payment as BankPayment
 from billing import cards, payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
-from simulation.world import ACQUIRERS, World
+from simulation.protocols import ours
+from simulation.world import World
 from subscriptions import agreements, cancellation, lifecycle
 from subscriptions.models import Subscription
 
@@ -32,6 +35,7 @@ class Visitor:
         self.world, self.number, self.user_id = world, number, user_id
         self.dice = world.chance("visitor", number)
         self.plans = plans
+        self.home = world.home(number)
         self._courier = courier
         self.name = f"visitor {number}"
         self.pages: dict[str, Bank] = {}  # every page ever opened
@@ -60,13 +64,18 @@ class Visitor:
         """A saved one."""
         return PaymentMethod.objects.filter(user_id=self.user_id, removed_at=None).order_by("created_at", "pk").first()
 
+    def acquirer(self) -> str:
+        """Where the next page shall be: mostly where it was the last time, and now and then elsewhere."""
+        others = [name for name in self.world.banks if name != self.home]
+        return self.home if self.dice.random() < 0.75 else self.dice.choice(others)
+
     # --- What is done in the shop --------------------------------------------------------------------------------
 
     def order(self, plan: str | None = None, *, key: str | None = None) -> lifecycle.Order:
         """What is asked for, by a plan or by the dice."""
         return lifecycle.Order(
             plan=plan or self.dice.choice(self.plans),
-            acquirer=ACQUIRERS[self.dice.random() < 0.25],
+            acquirer=self.acquirer(),
             return_url="http://shop.invalid/payments/{payment}/",
             save_card=self.dice.random() < 0.4,
             auto_renew=self.dice.random() < 0.5,
@@ -204,7 +213,7 @@ class Visitor:
             payment = bank.books.first(BankPayment, "id = ?", page)
             if payment and payment.status in ("declined", "voided", "expired") and payment.amount:
                 self.world.diary.fault("page_reopened")
-                self.world.watch.reopened.add(payment.order_id)
+                self.world.watch.reopened.add(ours(payment))
                 bank.books.save(replace(payment, status="created", expires_at="", decline_code="", finished_at=""))
                 paid = bank.desk.pay(page, read(GOOD[0], "12/38", "123"))
                 self._courier.told_for_certain(bank, page)
@@ -212,8 +221,9 @@ class Visitor:
                 return
 
     def _at_the_bank(self, page: str, card: str) -> None:
-        desk = self.pages[page].desk
-        payment = desk.pay(page, read(card, "12/38", "123"))
+        bank, plastic = self.pages[page], read(card, "12/38", "123")
+        desk = bank.desk
+        payment = desk.pay(page, plastic, refused(bank, desk.get(page), plastic))
         while payment.status == "awaiting_3ds":
             draw = self.dice.random()
             if draw < 0.8:
@@ -250,4 +260,4 @@ class Visitor:
 
 def _page(payment: Payment) -> str:
     """The bank's own id, as it stands in the address of its page."""
-    return payment.redirect_url.rsplit("/", 1)[1]
+    return urlsplit(payment.redirect_url).path.rsplit("/", 1)[1]

@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from functools import partial
 from uuid import UUID
 
-from acquiring.bank.records import Payment as BankPayment
 from billing import (
     callbacks,
     events,
@@ -25,6 +24,7 @@ from billing.models import Callback, Case, Delivery, Halt, Payment, Refund
 from notifications import mailings
 from notifications.models import Message
 from simulation.office import Office
+from simulation.protocols import ours, payment_of
 from simulation.world import World
 
 ACTOR = "user:staff"
@@ -161,16 +161,16 @@ class Staff:
     def _win(self, case: Case) -> None:
         """The customer's bank returns what it took back; then staff say so, as often as it needs."""
         bank = self._world.banks[case.acquirer]
-        theirs = bank.books.first(BankPayment, "id = ?", case.reference)
+        theirs = payment_of(bank, case.acquirer, case.reference)
         if theirs and case.pk not in self._returned:
             self._returned.add(case.pk)
-            self._world.watch.won.add(theirs.order_id)
+            self._world.watch.won.add(ours(theirs))
             bank.books.save(replace(theirs, charged_back=theirs.charged_back - case.theirs))
         self._resolve_by(case, "won")
 
     def _is_of_an_order_of_ours(self, case: Case) -> bool:
         """Whether the cabinet shows an order of ours, of whose payment we have not heard yet: its news will come."""
-        theirs = self._world.banks[case.acquirer].books.first(BankPayment, "id = ?", case.payment_reference)
+        theirs = payment_of(self._world.banks[case.acquirer], case.acquirer, case.payment_reference)
         return case.payment_id is None and theirs is not None and theirs.order_id not in self._world.watch.strays
 
     def _resolve_by(self, case: Case, how: str) -> None:
@@ -195,7 +195,7 @@ class Staff:
     def _give_back(self, refund: Refund) -> None:
         """Again what was refused; where a part came back otherwise meanwhile, only what the acquirer has left."""
         payment = Payment.objects.get(pk=refund.payment_id)
-        theirs = self._world.banks[payment.acquirer].books.first(BankPayment, "id = ?", payment.acquirer_payment_id)
+        theirs = payment_of(self._world.banks[payment.acquirer], payment.acquirer, payment.acquirer_payment_id)
         left = theirs.captured - theirs.refunded - theirs.charged_back if theirs else refund.amount
         if left < refund.amount:
             self._rest_of(payment, refund, left)

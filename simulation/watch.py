@@ -18,6 +18,7 @@ from billing.errors import Refused
 from billing.models import Case, Payment, Refund
 from simulation import questions
 from simulation.errors import Mishap, Stopped
+from simulation.protocols import ours, ours_of_refund, taken
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -116,6 +117,8 @@ class Watch:
         self.mails: Counter[str] = Counter()
         self.sent_again: set[str] = set()  # by a human, who knows what he does
         self.strays: set[str] = set()  # orders that the shop never made
+        self.again: set[str] = set()  # orders whose money the bank took once more, of its own accord
+        self._returned: dict[str, str] = {}  # refunds of ours, and what the bank made of each
         self.won: set[str] = set()  # orders about which a dispute was won: see docs/simulator.md
         self.reopened: set[str] = set()  # orders whose page the bank opened again
         questions.keep("promises", ALL % {"users": "$1"}, "uuid[]")
@@ -164,7 +167,7 @@ class Watch:
             return
         if subject.order_id in self.strays:
             return
-        payment = Payment.objects.filter(pk=subject.order_id).first()
+        payment = Payment.objects.filter(pk=ours(subject)).first()
         if payment is None or payment.amount != subject.amount or payment.currency != subject.currency:
             self.broken(f"The bank took {subject.amount} that we did not ask for: {subject.order_id}")
         elif subject.captured:
@@ -172,20 +175,24 @@ class Watch:
 
     def _look_at_a_refund(self, made: BankRefund) -> None:
         """The bank gives back what we asked for, or what a case of ours did; the cabinet's refunds have no order."""
-        refund = Refund.objects.filter(pk=made.order_id).first() if made.order_id else None
-        asked = not made.order_id or Case.objects.filter(pk=made.order_id).exists()
+        order = ours_of_refund(made)
+        refund = Refund.objects.filter(pk=order).first() if order else None
+        asked = not order or Case.objects.filter(pk=order).exists()
         if not asked and (refund is None or refund.amount != made.amount):
-            self.broken(f"The bank gave back {made.amount} that we did not ask for: {made.order_id}")
+            self.broken(f"The bank gave back {made.amount} that we did not ask for: {order}")
+        if order and self._returned.setdefault(order, made.id) != made.id:
+            self.broken(f"The bank gave back {made.amount} twice: {order}")
 
     def _once(self, payment: Payment) -> None:
         """The bank took money for an invoice once, beside surplus and what it took at a page long closed."""
         attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False, acquirer=payment.acquirer)
         orders = [str(pk) for pk in attempts.values_list("pk", flat=True) if str(pk) not in self.reopened]
-        books = self._world.banks[payment.acquirer].books
-        taken = [each for each in orders if books.first(BankPayment, "order_id = ? AND captured > 0", each)]
-        if len(taken) > 1:
+        bank = self._world.banks[payment.acquirer]
+        times = {order: len(taken(bank, payment.acquirer, order)) for order in orders}
+        paid = [order for order, count in times.items() for _ in range(1 if order in self.again else count)]
+        if len(paid) > 1:
             self.double_charges += 1
-            self.broken(f"Charged twice for one invoice: {', '.join(sorted(taken))}")
+            self.broken(f"Charged twice for one invoice: {', '.join(sorted(paid))}")
 
     def _listen_to_the_bank(self) -> None:
         for bank in self._world.banks.values():

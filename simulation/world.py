@@ -18,17 +18,17 @@ from acquiring.bank.house import Bank, Config
 from billing import calls, events, wake
 from billing.errors import Refused
 from billing.models import Event
-from simulation import chance, turns
+from simulation import chance, protocols, turns
 from simulation.acquirer import Line
 from simulation.crashes import Crashes
 from simulation.diary import Diary
 from simulation.errors import Died, Mishap
+from simulation.protocols import SHOP
 from simulation.watch import Watch
 
 BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
-SHOP = "http://shop.invalid"
 NERVOUS: dict[str, Any] = {"factor": 1, "least": 1, "least_amounts": {"": 500}}
-ACQUIRERS = ("sandbox", "held")  # the second holds a sum first, and takes it when staff say so
+TWO_STAGE = 0.3  # of the acquirers of other protocols hold a sum first
 
 
 class World:
@@ -50,7 +50,14 @@ class World:
         temper = self.chance("temper")  # of this town
         self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
         self.unhurried = self.crowded and temper.random() < 0.7  # the worker hears no wake-ups: what waits goes at once
-        self.banks = {name: self._open_bank(name) for name in ACQUIRERS}
+        self.of_all_protocols = temper.random() < 0.5  # its customers pay at any acquirer; others at the bank's own
+        self.two_stage = {"held"}
+        if self.of_all_protocols:
+            others = [name for name in protocols.ALL if name not in protocols.OWN]
+            self.two_stage |= {name for name in others if temper.random() < TWO_STAGE}
+        self.banks = {
+            name: self._open_bank(name) for name in (protocols.ALL if self.of_all_protocols else protocols.OWN)
+        }
         self.crashes = Crashes(self.chance("crashes"), rate)
         self.watch = Watch(self)
         self.woken: Callable[[], None] = lambda: None
@@ -63,6 +70,10 @@ class World:
     def chance(self, *what: object) -> Random:
         """Dice of their own, from the run's seed."""
         return chance.dice(self.seed, *what)
+
+    def home(self, number: int) -> str:
+        """The acquirer at which a customer pays mostly."""
+        return self.chance("home", number).choice(protocols.ALL) if self.of_all_protocols else protocols.OWN[0]
 
     def schedule(self, at: datetime, deed: Callable[[], None]) -> None:
         """Has `deed` done at a time; in the order asked where two are at the same."""
@@ -164,9 +175,9 @@ class World:
     def _open_bank(self, name: str) -> Bank:
         ids = self.chance("bank", name)
         bank = Bank(
-            Config(),
+            Config(callback_url=protocols.callback_url(name), now=lambda: self.now),
             ":memory:",
-            public_url="http://bank.invalid",
+            public_url=protocols.BANK,
             now=lambda: self.now,
             new_id=lambda prefix: f"{prefix}_{ids.getrandbits(64):016x}",
             clock=lambda: (self.now - BEGIN).total_seconds(),  # noqa: PLW0108  the time of the call, not of now
@@ -190,17 +201,10 @@ class World:
 
     def _settings(self) -> dict[str, Any]:
         def entry(name: str, bank: Bank) -> dict[str, Any]:
-            config = bank.config
-            options = {
-                "world": self,
-                "url": "http://bank.invalid",
-                "merchant": config.merchant,
-                "secret": config.secret,
-                "callback_secrets": [config.callback_secret],
-                "callback_url": f"{SHOP}/{name}",
-                "adapter": Line(bank),
-            }
-            return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": name == "held"}
+            watched = {"world": self, "backend": protocols.BACKENDS[name], "adapter": Line(bank)}
+            options = watched | dict(protocols.options(name, bank, self))
+            two_stage = name in self.two_stage
+            return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": two_stage}
 
         return {
             "ACQUIRERS": {name: entry(name, bank) for name, bank in self.banks.items()},

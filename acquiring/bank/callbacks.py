@@ -57,7 +57,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
 class Courier:
     """Carries due callbacks, and between them looks after whatever else falls due (`chores`).
 
-    One payment's or refund's callbacks go one after another; those of others do not wait for them.
+    One payment's or refund's callbacks go one after another; those of others do not wait for them. `send` is the road
+    to merchants, which a simulator replaces.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Courier:
         chores: Callable[[], None] = lambda: None,
         send: Send = post,
     ) -> None:
-        self._journal, self._config, self._chores, self._send = journal, config, chores, send
+        self._journal, self._config, self._chores, self.send = journal, config, chores, send
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -127,6 +128,6 @@ class Courier:
         body, tongue = note.body.encode(), TONGUES[note.tongue]
         if isinstance(tongue, Sealing):
             body = tongue.sealed(self._config, body, note.forged)
-        answer = self._send(note.url, body, tongue.headers(self._config, body, note.forged))
+        answer = self.send(note.url, body, tongue.headers(self._config, body, note.forged))
         if not self._stopping.is_set():
             self._journal.delivered(note.id, tongue.received(answer.status, answer.body), answer.word)

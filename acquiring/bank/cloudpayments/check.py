@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from acquiring.bank.callbacks import post
 from acquiring.bank.cards import Plastic
 from acquiring.bank.cloudpayments import model, tongue
 from acquiring.bank.cloudpayments.codes import ANSWERS
@@ -26,7 +25,8 @@ def ask(bank: Bank, payment: Payment, card: Plastic) -> str:
     number = model.FIRST + bank.books.number(payment.id, at)
     fields = tongue.common(replace(payment, card=plastic_text(card)), number, status, at)
     body = tongue.form(fields).encode()
-    answer = post(f"{url.rstrip('/')}/check", body, tongue.CloudPayments().headers(bank.config, body, False))
+    headers = tongue.CloudPayments().headers(bank.config, body, False)
+    answer = bank.courier.send(f"{url.rstrip('/')}/check", body, headers)
     if answer.status != 200:
         return "shop_silent"
     code = tongue.code_of(answer.body)
