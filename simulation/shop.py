@@ -14,6 +14,7 @@ from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.questions import refused
 from acquiring.bank.records import Payment as BankPayment
+from acquiring.bank.records import stamp
 from billing import cards, payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
@@ -214,7 +215,9 @@ class Visitor:
             if payment and payment.status in ("declined", "voided", "expired") and payment.amount:
                 self.world.diary.fault("page_reopened")
                 self.world.watch.reopened.add(ours(payment))
-                bank.books.save(replace(payment, status="created", expires_at="", decline_code="", finished_at=""))
+                till = stamp(self.world.now + timedelta(hours=1))
+                open_again = replace(payment, status="created", expires_at=till, decline_code="", finished_at="")
+                bank.books.save(open_again)
                 paid = bank.desk.pay(page, read(GOOD[0], "12/38", "123"))
                 self._courier.told_for_certain(bank, page)
                 self._note("pay an old page", paid)

@@ -1,0 +1,74 @@
+"""B1: towns whose customers pay at any acquirer; what a broken backend of a foreign protocol does is found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from acquiring.backends.cloudpayments import mapping as cloudpayments
+from acquiring.backends.stripe import mapping as stripe
+from acquiring.backends.tbank import mapping as tbank
+from acquiring.types import Status
+from billing.models import Payment
+from simulation import database, plans, protocols
+from simulation.running import Result, Run, simulate
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MIXED = 2  # a seed of such a town; 1 is none
+YEARS = 25
+
+
+def lived(seed: int, years: int = YEARS, faults: float = 0.3, **more: Any) -> Result:
+    return simulate(Run(years, faults, seed, plans.read(plans.DEMO)), **more)
+
+
+def test_B1_a_town_pays_at_every_acquirer_and_the_same_seed_is_the_same_run() -> None:
+    logs: list[list[str]] = [[], []]
+    for log in logs:
+        with database.simulated():
+            result = lived(MIXED, tell=log.append)
+            paid = Counter(Payment.objects.filter(status="succeeded").values_list("acquirer", flat=True))
+        assert (result.breaches, result.double_charges, result.lost_operations) == ([], 0, 0)
+        assert set(paid) >= set(protocols.ALL)
+    assert logs[0] == logs[1]
+
+
+def test_B1_other_towns_pay_at_the_bank_s_own() -> None:
+    with database.simulated():
+        assert lived(1, years=5, faults=0.2).breaches == []
+        assert set(Payment.objects.values_list("acquirer", flat=True)) <= {*protocols.OWN, "wallet"}
+
+
+@contextmanager
+def a_new_order_each_time() -> Iterator[None]:
+    """T-Bank is given an order of another name each time, so that it knows none again."""
+    numbers = count()
+    with patch.object(tbank, "order_id", lambda our_id, number: f"{our_id.replace('-', '')}-{2 + next(numbers) % 8}"):
+        yield
+
+
+@contextmanager
+def a_refusal_is_a_success() -> Iterator[None]:
+    """Stripe's canceled is taken for paid."""
+    with patch.dict(stripe.INTENT_STATUS, {"canceled": Status.SUCCEEDED}):
+        yield
+
+
+@contextmanager
+def a_pending_refund_is_made() -> Iterator[None]:
+    """A refund that CloudPayments refuses is taken for made."""
+    with patch.dict(cloudpayments.STATUSES, {"Declined": Status.SUCCEEDED}):
+        yield
+
+
+@pytest.mark.parametrize("bug", [a_new_order_each_time, a_refusal_is_a_success, a_pending_refund_is_made])
+def test_B1_a_backend_that_breaks_its_protocol_is_found(bug: Callable[[], Any]) -> None:
+    with bug(), database.simulated():
+        assert any(lived(seed, faults=0.6).breaches for seed in (2, 4, 6, 7, 8, 9, 10))
