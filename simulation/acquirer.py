@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
@@ -54,14 +54,17 @@ class Line(BaseAdapter):
     ) -> requests.Response:
         if self._bank.faults.refusing():  # its port is closed, so nothing leaves
             raise requests.ConnectionError(NewConnectionError(HTTPConnection("bank"), "refused"), request=request)
-        status: list[str] = []
+        answer = requests.Response()
+
+        def begin(status: str, headers: object, problem: object = None) -> Callable[[bytes], object]:
+            answer.status_code = int(status[:3])
+            return lambda content: None
+
         try:
-            content = self._door(_environ(request), lambda line, headers, problem=None: status.append(line))
-            answer = requests.Response()
-            answer._content = b"".join(content)
+            answer._content = b"".join(self._door(_environ(request), begin))
         except Hangup as problem:
             raise requests.ReadTimeout(str(problem), request=request) from problem
-        answer.status_code, answer.request, answer.url = int(status[0][:3]), request, str(request.url)
+        answer.request, answer.url = request, str(request.url)
         return answer
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ _TABLES: dict[type[Any], str] = {
     Operation: "operations",
     Note: "notes",
 }
+_COLUMNS = {kind: tuple(field.name for field in fields(kind)) for kind in _TABLES}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS payments (
     seq INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, order_id TEXT NOT NULL,
@@ -137,21 +138,21 @@ class Books:
 
     def add(self, record: Payment | Refund | Token | Operation | Note) -> None:
         """Writes a new row. Raises sqlite3.IntegrityError when its id is taken."""
-        values = asdict(record)
-        marks = ", ".join("?" * len(values))
-        sql = f"INSERT INTO {_TABLES[type(record)]} ({', '.join(values)}) VALUES ({marks})"
-        self.query(sql, *values.values())
+        names = _COLUMNS[type(record)]
+        marks = ", ".join("?" * len(names))
+        sql = f"INSERT INTO {_TABLES[type(record)]} ({', '.join(names)}) VALUES ({marks})"
+        self.query(sql, *(getattr(record, name) for name in names))
 
     def save(self, record: Payment | Refund | Operation | Note) -> None:
         """Writes a known row anew."""
-        values = asdict(record)
-        assignments = ", ".join(f"{name} = ?" for name in values)
+        names = _COLUMNS[type(record)]
+        assignments = ", ".join(f"{name} = ?" for name in names)
         sql = f"UPDATE {_TABLES[type(record)]} SET {assignments} WHERE id = ?"
-        self.query(sql, *values.values(), record.id)
+        self.query(sql, *(getattr(record, name) for name in names), record.id)
 
     def select(self, kind: type[Record], where: str = "1", *values: Any) -> list[Record]:
         """Rows of one kind. `where` may go on with ORDER BY and LIMIT; it is always a literal of this package."""
-        names = [field.name for field in fields(kind)]
+        names = _COLUMNS[kind]
         sql = f"SELECT {', '.join(names)} FROM {_TABLES[kind]} WHERE {where}"
         rows = self.query(sql, *values)
         return [kind(**_values(row, names)) for row in rows]
@@ -168,5 +169,5 @@ class Books:
                 self.query(f"DELETE FROM {table}")
 
 
-def _values(row: sqlite3.Row, names: list[str]) -> dict[str, Any]:
+def _values(row: sqlite3.Row, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: bool(row[name]) if name in _BOOLEANS else row[name] for name in names}
