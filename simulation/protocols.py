@@ -72,6 +72,7 @@ def options(name: str, bank: Bank, world: World) -> Mapping[str, Any]:
                 "terminal_key": config.merchant,
                 "passwords": [config.secret],
                 "callback_url": f"{SHOP}/{name}",
+                "repeat_refunds": True,  # nobody pays by SBP here
                 "clock": lambda: world.now,
             }
     return {
