@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from acquiring.bank.house import Bank
+from acquiring.bank.records import Operation
 from acquiring.bank.records import Payment as BankPayment
 from acquiring.bank.records import Refund as BankRefund
 from billing import ledger, money
@@ -67,8 +68,7 @@ class Kopecks:
             booked, lost = (ours.captured, ours.charged_back) if ours else (0, 0)
             if (booked, lost) != (theirs.captured, theirs.charged_back):
                 sentence = f"{name} took {theirs.captured} as {reference} for {theirs.order_id}, we booked {booked}"
-                days = {_day(theirs.finished_at), _day(theirs.updated_at)}
-                yield Riddle(days | ({ours.created_at.date()} if ours else set()), sentence)
+                yield Riddle(_days(bank, theirs) | ({ours.created_at.date()} if ours else set()), sentence)
         for (name, reference), ours in self._ours.items():
             if ours.captured and (name, reference) not in known and name in self._world.banks:
                 yield Riddle(set(), f"We booked {ours.captured} as {reference}, {name} took nothing")
@@ -88,8 +88,7 @@ class Kopecks:
             if ours is None and names & self._returns:
                 continue
             if ours is None or ours.status != Refund.Status.SUCCEEDED or ours.amount != theirs.amount:
-                days = {_day(theirs.updated_at), _day(paid.created_at), _day(paid.finished_at)}
-                yield Riddle(days, f"{name} gave back {theirs.amount} as {theirs.id}, we did not")
+                yield Riddle(_days(bank, paid), f"{name} gave back {theirs.amount} as {theirs.id}, we did not")
         for ours in self._refunds:
             if ours.status == Refund.Status.SUCCEEDED and not {str(ours.pk), ours.acquirer_refund_id} & known:
                 yield Riddle(set(), f"We booked the refund {ours.pk}, the bank did not make it")
@@ -120,6 +119,12 @@ def _is_doubled(charges: list[tuple[Payment, BankPayment]]) -> bool:
         ours for ours, theirs in charges if ours.surplus and theirs.refunded + theirs.charged_back < theirs.captured
     ]
     return len(owed) > 1 or bool(kept)
+
+
+def _days(bank: Bank, payment: BankPayment) -> set[date]:
+    """On which money of a payment moved at the bank, or may have, and the one on which it was asked for."""
+    moved = [line.at for line in bank.books.select(Operation, "payment_id = ?", payment.id)]
+    return {_day(at) for at in (payment.created_at, payment.finished_at, payment.updated_at, *moved)}
 
 
 def _day(stamp: str) -> date:
