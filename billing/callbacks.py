@@ -156,7 +156,9 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
-    if notice.trusted:
+    # Of a hold, bad news may be older than the good ones: whether it is still held, only our own asking can tell.
+    doubtful = payment.status == Payment.Status.AUTHORIZED and said.status in (Status.FAILED, Status.CANCELLED)
+    if notice.trusted and not doubtful:
         payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)
         reconciliation.charged_back(payment, said, at=at)
         _keep_late_card(payment, said, at)

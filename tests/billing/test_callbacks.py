@@ -127,6 +127,22 @@ def test_old_news_of_a_closed_page_does_not_leave_a_later_hold_in_place(acquirer
     assert [call.our_id for call in acquirer.called("void")] == [str(payment.pk)]
 
 
+def test_old_news_of_a_refusal_does_not_let_go_of_a_later_hold(acquirer: FakeAcquirer) -> None:
+    """Somebody must take or release it: a payment that failed here while its sum is held there is nobody's business."""
+    payment = start()
+    acquirer.settle(payment.pk, Status.FAILED)
+    refusal = acquirer.callback(payment.pk, event="refused")
+    acquirer.settle(payment.pk, Status.AUTHORIZED)
+    for post in (acquirer.callback(payment.pk, event="held"), refusal):
+        ring(post)
+        work()
+    assert fresh(payment).status == "authorized"
+    acquirer.settle(payment.pk, Status.CANCELLED)
+    ring(acquirer.callback(payment.pk, event="released"))
+    work()
+    assert fresh(payment).status == "cancelled"
+
+
 def test_M4_a_callback_that_arrives_during_the_first_call_counts(acquirer: FakeAcquirer) -> None:
     """The acquirer is quicker with the callback than with the answer to the charge."""
 
