@@ -14,6 +14,7 @@ from unittest.mock import patch
 from django.conf import settings
 from django.test.utils import override_settings
 
+from acquiring.bank import journal
 from acquiring.bank.house import Bank, Config
 from billing import calls, events, wake
 from billing.errors import Refused
@@ -28,6 +29,7 @@ from simulation.watch import Watch
 
 BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
 NERVOUS: dict[str, Any] = {"factor": 1, "least": 1, "least_amounts": {"": 500}}
+TRIES_AGAIN = (1, 10, 60, 600, 3600, 3 * 3600)  # seconds, of a callback that was not taken: as seldom as real ones
 TWO_STAGE = 0.3  # of the acquirers of other protocols hold a sum first
 
 
@@ -151,6 +153,7 @@ class World:
             self.watch.listening(),
             _no_broker(self),
             _releases(self),
+            patch.object(journal, "BACKOFF", TRIES_AGAIN),
             self.crashes.watching(),
             turns.taken(),
             calls.one_connection(),  # what the watch keeps on it lives as long as the run
