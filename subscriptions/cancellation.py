@@ -67,7 +67,7 @@ def preview(subscription: Subscription, *, at: datetime) -> Preview:
     """What cancelling at `at` gives back, and until when access goes on. Raises Conflict `not_cancellable`."""
     if subscription.plan.hourly:
         return _preview_of_hours(subscription, at)
-    return _preview(_shares(subscription, at))
+    return _preview(subscription, _shares(subscription, at))
 
 
 def cancel(
@@ -97,7 +97,7 @@ def cancel(
         if subscription.status in terms.RUNNING:
             terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was cancelled")
         shares = _shares(subscription, at)
-        seen = _preview(shares)
+        seen = _preview(subscription, shares)
         if expected_refund is not None and expected_refund != seen.refund:
             raise Conflict(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
@@ -224,7 +224,7 @@ def _later(share: Share) -> Share:
     return replace(share, found=pricing.Unused(back, period.starts_at, why))
 
 
-def _preview(shares: list[Share]) -> Preview:
+def _preview(subscription: Subscription, shares: list[Share]) -> Preview:
     """All of it in one: the sum, the last moment of access that any term leaves, and why.
 
     A term for nothing that follows is kept where the running one is: it does not outlive money that went back.
@@ -238,9 +238,10 @@ def _preview(shares: list[Share]) -> Preview:
             if share.found.refund.amount == 0 and (share.sources or found[0].refund.amount == 0)
         ),
     ]
+    until = max(each.access_until for each in kept)  # access may have ended before: the sweep of the grace may be late
     return Preview(
         sum((each.refund for each in found[1:]), start=found[0].refund),
-        max(each.access_until for each in kept),
+        min(until, subscription.access_until or until),
         " ".join(dict.fromkeys(each.explanation for each in found)),
     )
 

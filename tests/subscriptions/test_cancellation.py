@@ -161,6 +161,15 @@ def test_M8_cancelling_in_the_grace_ends_access_and_says_so(bank: FakeAcquirer) 
     assert (done.refund, done.subscription.access_until) == (None, later)
 
 
+def test_M8_cancelling_after_the_grace_gives_no_access_although_the_sweep_is_late(bank: FakeAcquirer) -> None:
+    sold = bought(bank, "month", MORNING)
+    endings.end_due(at=at("2026-03-01T12:00"))
+    sold.refresh_from_db()
+    over = sold.access_until
+    done = cancel(sold, at("2026-03-20T12:00"))
+    assert (done.subscription.status, done.subscription.access_until) == ("cancelled", over)
+
+
 def test_M8_cancelling_before_the_payment_closes_the_page_and_gives_nothing_back(bank: FakeAcquirer) -> None:
     begun = chosen("year", MORNING)
     done = cancel(begun.subscription, MORNING + SECOND)
