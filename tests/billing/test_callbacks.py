@@ -137,10 +137,6 @@ def test_old_news_of_a_refusal_does_not_let_go_of_a_later_hold(acquirer: FakeAcq
         ring(post)
         work()
     assert fresh(payment).status == "authorized"
-    acquirer.settle(payment.pk, Status.CANCELLED)
-    ring(acquirer.callback(payment.pk, event="released"))
-    work()
-    assert fresh(payment).status == "cancelled"
 
 
 def test_M4_a_callback_that_arrives_during_the_first_call_counts(acquirer: FakeAcquirer) -> None:
