@@ -141,8 +141,11 @@ class Outcome:
 
     `reference` is the acquirer's own id. `absent` (only with UNKNOWN) says that the acquirer answered, and knows
     no such operation; `again` (only with UNKNOWN) that sending the same order again is the way to bring it to its end,
-    and moves money once at most. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is
-    welcome. `receipt` is what became of its fiscal receipt, where the acquirer said.
+    and moves money once at most.
+    `shut_out` (only with FAILED): the acquirer did not let the request in (wrong credentials, too many at once, a proxy
+    before it): it says nothing of the order.
+    `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome. `receipt` is what
+    became of its fiscal receipt, where the acquirer said.
     `raw` is the acquirer's answer with every secret removed.
     """
 
@@ -160,6 +163,7 @@ class Outcome:
     message: str = ""
     absent: bool = False
     again: bool = False
+    shut_out: bool = False
     retry_after: datetime | None = None
     occurred_at: datetime | None = None
     receipt: ReceiptStatus | None = None
