@@ -20,9 +20,9 @@ DECLINING = {
 
 
 def tbank(bank: LocalBank, callback_url: str = "", timeout: float = 10.0, **options: Any) -> TBank:
-    """The acquirer under test, talking to a bank's API port."""
+    """The acquirer under test, talking to a bank's API port as a terminal that takes no SBP."""
     url = f"{bank.api_url}/tbank/v2"
-    options = {"passwords": [bank.secret], "url": url, "timeout": timeout} | options
+    options = {"passwords": [bank.secret], "url": url, "timeout": timeout, "repeat_refunds": True} | options
     return TBank(bank.merchant, callback_url=callback_url, **options)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 from moneyed import Money
 
+from acquiring.asking import told
 from acquiring.backends.sandbox import Sandbox, acted, notice, payment_outcome, refund_outcome
 from acquiring.bank.signing import sign
 from acquiring.base import BadCallback
@@ -69,8 +70,7 @@ class TestSandbox(AcquirerContract):
     """Every promise of the contract."""
 
 
-def test_a_wrong_secret_is_our_fault(bank):
-    stranger = Sandbox(bank.api_url, bank.merchant, "wrong", ["x"], "", 5)
+def test_a_wrong_secret_is_our_fault(stranger):
     outcome = stranger.checkout(charge())
     assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "unauthorized")
     assert stranger.fetch(Subject.PAYMENT, "any").absent is False
@@ -174,7 +174,14 @@ def test_what_is_no_object_is_not_read(data):
 
 
 def test_an_answer_that_cannot_be_read_is_unknown():
-    assert acted(Response(201, {"status": "succeeded"}), payment_outcome).status is Status.UNKNOWN
+    assert told(lambda: acted(Response(201, {"status": "succeeded"}), payment_outcome)).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(409, {"error": {"code": "conflict"}}), Response(400, {}), Response(408, [])]
+)
+def test_a_refusal_that_is_not_the_banks_own_word_tells_nothing(answer):
+    assert acted(answer, payment_outcome).status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("data", [[], {}, {"id": "n", "type": "t"}, {"id": 1, "type": "t", "object": PAYMENT}])

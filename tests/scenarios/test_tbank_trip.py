@@ -25,7 +25,7 @@ CHALLENGED = "4000000000003220"
 def tbank_at(bank: LocalBank, callback_url: str = "") -> dict[str, Any]:
     """`settings.ACQUIRERS` with the given bank alone, which speaks T-Bank's protocol."""
     options = {"terminal_key": bank.merchant, "passwords": [bank.secret], "callback_url": callback_url, "timeout": 1.0}
-    options["url"] = f"{bank.api_url}/tbank/v2"
+    options |= {"url": f"{bank.api_url}/tbank/v2", "repeat_refunds": True}  # a terminal that takes no SBP
     return {"tbank": {"backend": "acquiring.backends.tbank.TBank", "options": options}}
 
 

@@ -171,18 +171,20 @@ class CloudPayments:
             self._door.post("/payments/void", {"TransactionId": int(truth.reference)}, f"{our_id}:void")
             return lookups.again(lambda: lookups.by_reference(self._door, truth.reference))
         waits = truth.absent or (truth.status is Status.PENDING and truth.decline is not None)
-        if clue.page_url and waits:
-            if not closed:
-                return Outcome.unknown("the page is not closed, and nobody has paid there")
-            return Outcome(Status.CANCELLED, our_id=our_id, message="The page was closed.")
-        return truth
+        if not (clue.page_url and waits):
+            return truth
+        if not closed:
+            return Outcome.unknown("the page is not closed, and nobody has paid there")
+        earlier = None if truth.absent else lookups.earlier(self._door, our_id, clue)
+        return earlier or Outcome(Status.CANCELLED, our_id=our_id, message="The page was closed.")
 
     def _refunded(self, model: Any, order: RefundOrder) -> Outcome:
         reference = mapping.number(model, "TransactionId")
-        try:
-            return lookups.refund(self._door, order.our_id, reference)
-        except (NotSent, Unanswered, Malformed):  # taken in, and asked about again later
-            return Outcome(Status.PENDING, reference=reference, our_id=order.our_id, amount=order.amount)
+        said = asking.looked_up(lambda: lookups.refund(self._door, order.our_id, reference))
+        if said.status is not Status.UNKNOWN:
+            return said
+        # They have taken it in, under this id, by which it is asked about again later.
+        return Outcome(Status.PENDING, reference=reference, our_id=order.our_id, amount=order.amount)
 
 
 _DONE = Status.SUCCEEDED

@@ -243,13 +243,10 @@ def _best(items: Iterator[Any], translate: Translate, covered: bool) -> Outcome:
     Else a hold, else what may still be paid, else the latest.
     """
     found: list[Outcome] = []
-    try:
-        for item in items:
-            found.append(translate(item))
-            if found[-1].status is Status.SUCCEEDED:
-                return found[-1]
-    except Malformed as problem:
-        return Outcome.unknown(f"YooKassa's list cannot be read: {problem}")
+    for item in items:
+        found.append(translate(item))
+        if found[-1].status is Status.SUCCEEDED:
+            return found[-1]
     ranks = (Status.AUTHORIZED, Status.PENDING)
     best = sorted(found, key=lambda one: ranks.index(one.status) if one.status in ranks else len(ranks))
     if best:

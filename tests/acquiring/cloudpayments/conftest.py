@@ -66,6 +66,11 @@ def impatient(bank: LocalBank, shop: Shop) -> CloudPayments:
     return cloudpayments(bank, timeout=0.3)
 
 
+@pytest.fixture
+def stranger(bank: LocalBank) -> CloudPayments:
+    return CloudPayments(bank.merchant, "wrong", url=f"{bank.api_url}/cloudpayments")
+
+
 class Far:
     """The local bank as the contract moves it."""
 
