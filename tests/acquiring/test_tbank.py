@@ -241,13 +241,14 @@ def test_a_charge_without_an_answer_is_known_by_its_id_and_not_given_again(acqui
     assert (asked.status, asked.again, asked.reference) == (truth, False, outcome.reference)
 
 
-def test_a_charge_that_never_arrived_is_cancelled_when_it_is_too_old_to_be_on_its_way(bank, shop, impatient, far):
+def test_a_charge_that_never_arrived_is_cancelled_after_an_hour_and_none_can_follow(bank, shop, impatient, far):
     young = tbank(bank, shop.url)
     order, page = charge(token=TRIPS.token(young, far)), young.checkout(charge())
     reference, sent = lost(impatient, far, order, "timeout_before").reference, datetime.now(UTC)
-    old = tbank(bank, shop.url, clock=lambda: sent + timedelta(hours=26))
+    old = tbank(bank, shop.url, clock=lambda: sent + timedelta(minutes=61))
     moved = far.moved()
     assert old.fetch(Subject.PAYMENT, order.our_id, reference).status is Status.PENDING  # nobody says since when
+    assert young.fetch(Subject.PAYMENT, order.our_id, reference, Clue(since=sent)).status is Status.PENDING
     waits = old.fetch(Subject.PAYMENT, page.our_id, page.reference, Clue(since=sent, page_url=page.redirect_url))
     assert waits.status is Status.PENDING
     assert old.fetch(Subject.PAYMENT, order.our_id, reference, Clue(since=sent)).status is Status.CANCELLED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -239,38 +238,6 @@ def test_any_answer_is_an_outcome(answers, status):
     told += [backend.void(OURS, ""), backend.void(OURS, "1"), backend.refund(ORDER)]
     told += [backend.fetch(subject, OURS, ref, clue) for subject in Subject for ref in ("", "1")]
     assert all(isinstance(outcome, Outcome) for outcome in told)
-
-
-@pytest.mark.parametrize(("status", "meant"), [(401, Status.FAILED), (403, Status.FAILED), (404, Status.UNKNOWN)])
-def test_whoever_stands_before_t_bank_says_nothing_of_the_order(status, meant, monkeypatch):
-    monkeypatch.setattr("acquiring.http.Client.request", lambda client, method, path, **parts: Response(status, {}))
-    for outcome in (acquirer().checkout(order()), acquirer().charge(order(token="1")), acquirer().refund(ORDER)):
-        assert (outcome.status, outcome.shut_out) == (meant, meant is Status.FAILED)
-    clue = Clue(payment_reference="1")
-    assert {acquirer().fetch(subject, OURS, "1", clue).status for subject in Subject} == {Status.UNKNOWN}
-    assert acquirer().void(OURS, "1").status is Status.UNKNOWN
-
-
-@pytest.mark.parametrize("code", ["8", "204", "3029", "1005"])
-def test_a_cancel_that_is_refused_says_nothing_of_the_payment(code, monkeypatch):
-    def answer(client: object, method: str, path: str, **parts: Any) -> Response:
-        refusal = {"Success": False, "ErrorCode": code, "Message": "No"}
-        return Response(200, refusal if path == "/Cancel" else STATE | {"Status": "NEW"})
-
-    monkeypatch.setattr("acquiring.http.Client.request", answer)
-    said = acquirer().void(OURS, "3093639567")
-    assert (said.status, said.code, said.decline) == (Status.UNKNOWN, code, None)
-    old = acquirer(clock=lambda: NOW)
-    found = old.fetch(Subject.PAYMENT, OURS, "3093639567", Clue(since=NOW - timedelta(days=2)))
-    assert (found.status, found.decline) == (Status.UNKNOWN, None)
-
-
-def test_a_refund_is_not_sent_again_where_nobody_said_that_the_terminal_takes_no_sbp(monkeypatch):
-    part = STATE | {"Status": "PARTIAL_REFUNDED"}
-    monkeypatch.setattr("acquiring.http.Client.request", lambda client, method, path, **parts: Response(200, part))
-    clue = Clue(payment_reference="3093639567")
-    assert acquirer().fetch(Subject.REFUND, "r-1", "", clue).again is False
-    assert acquirer(repeat_refunds=True).fetch(Subject.REFUND, "r-1", "", clue).again is True
 
 
 @_QUIET

@@ -34,8 +34,9 @@ from acquiring.types import (
 
 LIVE = "https://securepay.tinkoff.ru/v2"
 LARGEST_CALLBACK = 64 * 1024  # bytes
-WINDOW = timedelta(hours=24)  # an order is given (again) so long
-DEAD = WINDOW + timedelta(hours=1)  # a charge that was given within it is not on its way any more
+# A charge that has not come about by then is not waited for: its order is cancelled. T-Bank does the one or the other,
+# so a charge still on its way is refused or given back, and the customer's days of grace are not spent on waiting.
+DEAD = timedelta(hours=1)
 TOMBSTONE = 1000  # kopecks: what an order is closed with whose sum nobody told
 
 
@@ -53,7 +54,7 @@ class TBank:
 
     capabilities: ClassVar[Capabilities] = Capabilities(
         currencies=frozenset({mapping.RUB}),
-        idempotency_window=WINDOW,
+        idempotency_window=timedelta(hours=24),
         saved_cards=True,
         two_stage=True,
         partial_refund=True,
@@ -113,7 +114,7 @@ class TBank:
     def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         """T-Bank's truth. Of a refund it knows only what it did to its payment, which the clue must name.
 
-        An order whose Charge never came about is cancelled there when it is too old to be charged: that ends it.
+        An order whose Charge has not come about in an hour is cancelled there, which ends it: nothing can follow.
         """
         if subject is Subject.REFUND:
             return asking.looked_up(lambda: self._fetch_refund(our_id, reference, clue))
@@ -250,7 +251,7 @@ class TBank:
                 message = "T-Bank has the order, and nobody has come to pay it"
                 return Outcome(Status.UNKNOWN, again=True, message=message, raw=known.outcome.raw)
         elif known.state == "NEW" and not clue.page_url and clue.since and clue.since + DEAD < self._clock():
-            return self._wire.cancelled(known).outcome  # a Charge that never arrived: nobody has a page of this order
+            return self._wire.cancelled(known).outcome  # nobody was given a page of this order
         return self._wire.with_card(known.outcome, clue)
 
     def _fetch_refund(self, our_id: str, reference: str, clue: Clue) -> Outcome:
