@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Response, Unanswered, redact
 from acquiring.reading import Malformed, field, minor, moment, money, one_of, signed, text, text_or_none, whole
@@ -68,12 +68,9 @@ class Sandbox:
         timeout: float = 10.0,
         adapter: Adapter | None = None,
     ) -> None:
-        if not url or not merchant or not secret:
-            raise ValueError("the sandbox acquirer needs url, merchant and secret")
-        if isinstance(callback_secrets, str) or not callback_secrets or not all(callback_secrets):
-            raise ValueError("the sandbox acquirer needs callback_secrets: a list of at least one, none of them empty")
+        options.needed("the sandbox acquirer", url=url, merchant=merchant, secret=secret)
         self._client = Client(url, (merchant, secret), timeout, adapter=adapter)
-        self._callback_secrets = tuple(callback_secrets)
+        self._callback_secrets = options.several("the sandbox acquirer", callback_secrets=callback_secrets)
         self._callback_url = callback_url
 
     def checkout(self, charge: Charge) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.backends.tbank import mapping, notices, orders, signing
 from acquiring.backends.tbank.wire import TRIES, Wire
 from acquiring.base import NO_CLUE, BadCallback
@@ -75,12 +75,10 @@ class TBank:
         adapter: Adapter | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if not terminal_key or not url:
-            raise ValueError("the T-Bank acquirer needs terminal_key and url")
-        if isinstance(passwords, str) or not passwords or not all(passwords):
-            raise ValueError("the T-Bank acquirer needs passwords: a list of at least one, none of them empty")
+        options.needed("the T-Bank acquirer", terminal_key=terminal_key, url=url)
+        self._passwords = options.several("the T-Bank acquirer", passwords=passwords)
         self._wire = Wire(Client(url, None, timeout, adapter=adapter, ca_bundle=ca_bundle), terminal_key, passwords[0])
-        self._terminal, self._passwords, self._callback_url = terminal_key, tuple(passwords), callback_url
+        self._terminal, self._callback_url = terminal_key, callback_url
         self._taxation, self._repeat_refunds, self._clock = taxation, repeat_refunds, clock
 
     # --- The port -------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from datetime import time as clock_time
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.backends.yookassa import mapping, networks, orders
 from acquiring.backends.yookassa.mapping import MAPPING, Translate
 from acquiring.base import NO_CLUE, BadCallback
@@ -76,9 +76,7 @@ class YooKassa:
         sleep: Callable[[float], object] = time.sleep,
         adapter: Adapter | None = None,
     ) -> None:
-        for name, given in (("shop_id", shop_id), ("secret_key", secret_key), ("url", url)):
-            if not given:
-                raise ValueError(f"the YooKassa acquirer needs {name}")
+        options.needed("the YooKassa acquirer", shop_id=shop_id, secret_key=secret_key, url=url)
         auth = (shop_id, secret_key)
         self._client = Client(url, auth, timeout, idempotency_header="Idempotence-Key", adapter=adapter)
         self._method, self._address_header = method, address_header
