@@ -9,7 +9,7 @@ import pytest
 
 from acquiring.backends.tbank import TBank, mapping
 from acquiring.http import NotSent, Response
-from acquiring.types import Clue, Status, Subject
+from acquiring.types import Clue, Decline, Status, Subject
 from tests.acquiring.far import charge
 from tests.acquiring.tbank_json import NOW, ORDER, OURS, STATE, acquirer, order
 
@@ -66,7 +66,7 @@ def test_of_two_refunds_at_once_the_second_is_not_sent(monkeypatch):
         return Response(200, STATE | {"Status": "ASYNC_REFUNDING"})
 
     monkeypatch.setattr("acquiring.http.Client.request", answer)
-    assert (acquirer().refund(ORDER).status, calls) == (Status.UNKNOWN, ["/GetState"])
+    assert (acquirer().refund(ORDER).decline, calls) == (Decline.NOT_SENT, ["/GetState"])
 
 
 def test_a_refund_is_not_sent_again_where_nobody_said_that_the_terminal_takes_no_sbp(monkeypatch):
