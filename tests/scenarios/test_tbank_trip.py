@@ -179,7 +179,7 @@ def test_a_refund_whose_answer_is_lost_is_made_once(quiet: Story, trouble: str) 
     for part in ("100.00", "50.00"):
         refunds.request(quiet.payment.pk, amount=Money(part, "RUB"), reason="a film", actor="user:1", at=quiet.at)
     if trouble.startswith("refund_pending"):
-        assert sorted(Refund.objects.values_list("status", flat=True)) == ["pending", "unknown"]
+        assert sorted(Refund.objects.values_list("status", flat=True)) == ["created", "pending"]
         eventually(lambda: [each for each in quiet.bank.operations() if each["kind"] == "refund"])
     for _ in range(4):
         quiet.wait(minutes=30)

@@ -230,7 +230,7 @@ class TBank:
             message = f"the payment is {known.state}" if known else "T-Bank does not know this payment"
             return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="not_paid", message=message)
         if known.state in mapping.RETURNING:  # of two at once nobody could tell which was made
-            return Outcome.not_sent("a refund of this payment is under way; T-Bank is asked for the next when it is over")
+            return Outcome.not_sent("a refund of this payment is under way; the next one waits")
         body: dict[str, Any] = {"PaymentId": order.payment_reference, "Amount": units}
         body["ExternalRequestId"] = order.our_id
         if order.receipt is not None:
