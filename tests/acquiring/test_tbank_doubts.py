@@ -75,3 +75,26 @@ def test_a_refund_is_not_sent_again_where_nobody_said_that_the_terminal_takes_no
     clue = Clue(payment_reference="3093639567")
     assert acquirer().fetch(Subject.REFUND, "r-1", "", clue).again is False
     assert acquirer(repeat_refunds=True).fetch(Subject.REFUND, "r-1", "", clue).again is True
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "refusal", "meant"),
+    [
+        ("AUTHORIZING", "NEW", "", Status.PENDING),  # it may be paid yet
+        ("NEW", "NEW", "8", Status.UNKNOWN),  # the first is not closed
+        ("REJECTED", "NEW", "", Status.CANCELLED),
+        ("CANCELED", "REJECTED", "", Status.CANCELLED),
+    ],
+)
+def test_an_order_is_closed_when_every_page_of_it_is(first, second, refusal, meant, monkeypatch):
+    pages = [STATE | {"PaymentId": str(number), "Status": word} for number, word in enumerate((first, second), 1)]
+
+    def answer(client: object, method: str, path: str, *, json: dict[str, Any]) -> Response:
+        if path == "/Cancel":
+            refused = {"Success": False, "ErrorCode": refusal, "Message": "No"}
+            return Response(200, refused if refusal and json["PaymentId"] == "1" else pages[1] | {"Status": "CANCELED"})
+        known = json["OrderId"] == OURS
+        return Response(200, STATE | {"Payments": pages} if known else {"Success": False, "ErrorCode": "335"})
+
+    monkeypatch.setattr("acquiring.http.Client.request", answer)
+    assert acquirer().void(OURS, "").status is meant

@@ -217,10 +217,11 @@ class TBank:
             each = [mapping.found(answer)]
         elif told.outcome.status is Status.SUCCEEDED:
             return told.outcome
-        for one in each:
-            if one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED:
-                told = self._wire.cancelled(one)
-        return told.outcome if told else Outcome.unknown("nothing was cancelled")
+        open_ = [one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED for one in each]
+        ends = [self._wire.cancelled(one) if still else one for one, still in zip(each, open_, strict=True)]
+        going_on = [one for one in ends if one.outcome.status not in (Status.CANCELLED, Status.FAILED)]
+        last = going_on[0] if going_on else mapping.best(ends)  # one of several pages may be in the middle of a payment
+        return last.outcome if last else Outcome.unknown("nothing was cancelled")
 
     def _refund(self, order: RefundOrder) -> Outcome:
         units = mapping.kopecks(order.amount)
