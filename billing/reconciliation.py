@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Q, Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 DAYS = 3  # each daily run looks again at so many days: what settles late is not missed
 Kind = Case.Kind
+# Cases that tell of money which an acquirer gave back and no refund here does: made there, or by the case itself.
+EXPLAINS = Q(kind=Kind.UNKNOWN_REFUND) & ~Q(resolution__in=["record", "vanished"]) | Q(
+    kind=Kind.AMOUNT_DIFFERS, refund=None, theirs__gt=F("ours"), resolution="give_back"
+)
 
 
 @dataclass(slots=True)
@@ -134,6 +139,30 @@ def unknown_refund(
     )[0]
 
 
+def given_back_there(
+    payment_id: uuid.UUID, said: Outcome, *, at: datetime, day: date | None = None
+) -> tuple[list[Case], Case | None]:
+    """More of a payment went back than we have promised, at an acquirer that lists no refunds: its case.
+
+    Returns the cases that tell of it, the new one among them; and the new one.
+    """
+    with transaction.atomic():
+        payment = refunds.lock_payment(payment_id)
+        if said.refunded is None or payment.status != Payment.Status.SUCCEEDED:
+            return [], None
+        more = said.refunded - payment.refunded_money
+        if more.amount <= 0:
+            return [], None
+        cases = list(payment.cases.filter(EXPLAINS))
+        more -= money.from_minor(sum(case.theirs - case.ours for case in cases), payment.currency)
+        if more.amount <= 0:
+            return cases, None
+        reference = f"{said.reference}:{money.to_minor(said.refunded)}"
+        outcome = Outcome(Status.SUCCEEDED, reference, amount=more)
+        new = unknown_refund(payment.acquirer, outcome, payment.acquirer_payment_id, at=at, day=day)
+        return [*cases, new] if new else cases, new
+
+
 def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
     if line.subject == Subject.REFUND:
@@ -152,24 +181,12 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
     if not result.lists:
-        _given_back_there(result, said, ours, at=at)
+        before, new = given_back_there(ours.pk, said, at=at, day=result.day)
+        result.seen |= {case.dedupe_key for case in before}
+        result.opened += [new] if new else []
     if said.charged_back is not None:
         case = charged_back(ours, said, at=at, day=result.day)
         result.opened += [case] if case else []
-
-
-def _given_back_there(result: Result, said: Outcome, ours: Payment, *, at: datetime) -> None:
-    """More of a payment went back than we have promised, at an acquirer that lists no refunds."""
-    if said.refunded is None or ours.status != Payment.Status.SUCCEEDED or said.refunded <= ours.refunded_money:
-        return
-    reference = f"{said.reference}:{money.to_minor(said.refunded)}"
-    key = f"{result.acquirer}:unknown_refund:{reference}"[:400]
-    new = not Case.objects.filter(dedupe_key=key).exists()
-    more = Outcome(Status.SUCCEEDED, reference, amount=said.refunded - ours.refunded_money)
-    case = unknown_refund(result.acquirer, more, said.reference, at=at, day=result.day)
-    if case is not None:
-        result.seen.add(case.dedupe_key)
-        result.opened += [case] if new else []
 
 
 def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
