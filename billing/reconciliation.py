@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
@@ -22,10 +22,6 @@ log = logging.getLogger(__name__)
 
 DAYS = 3  # each daily run looks again at so many days: what settles late is not missed
 Kind = Case.Kind
-# Cases that tell of money which an acquirer gave back and no refund here does: made there, or by the case itself.
-EXPLAINS = Q(kind=Kind.UNKNOWN_REFUND) & ~Q(resolution__in=["record", "vanished"]) | Q(
-    kind=Kind.AMOUNT_DIFFERS, refund=None, theirs__gt=F("ours"), resolution="give_back"
-)
 
 
 @dataclass(slots=True)
@@ -153,7 +149,7 @@ def given_back_there(
         more = said.refunded - payment.refunded_money
         if more.amount <= 0:
             return [], None
-        cases = list(payment.cases.filter(EXPLAINS))
+        cases = suspense.explaining(payment)
         more -= money.from_minor(sum(case.theirs - case.ours for case in cases), payment.currency)
         if more.amount <= 0:
             return cases, None
