@@ -102,6 +102,7 @@ def cancel(
             raise Conflict(
                 f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
             )
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason="The subscription was cancelled", cancelled=True)
         subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
         subscription.cancel_key = request_key or ""
         _end_at(subscription, seen.access_until, shares)
@@ -206,7 +207,7 @@ def _shares(subscription: Subscription, at: datetime) -> list[Share]:
 
     Where all are over, the last one tells why nothing comes back. Raises Conflict where there is nothing to cancel.
     """
-    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account")
+    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account", "plan")
     periods = list(begun.order_by("number"))
     if subscription.status not in terms.RUNNING or not periods:
         raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")

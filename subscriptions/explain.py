@@ -13,7 +13,7 @@ from datetime import datetime
 from accounts.models import User
 from billing import explanations, ledger, money
 from billing.models import Payment, Refund
-from subscriptions import agreements, offers, terms, trials
+from subscriptions import agreements, favours, offers, terms, trials
 from subscriptions.models import Change, Meter, Moving, Period, Plan, Price, Subscription
 
 State = Subscription.Status
@@ -169,6 +169,9 @@ def _standing(row: Subscription, at: datetime) -> str:
         return f"{name} was cancelled on {on}; {rest}."
     if row.status in (State.EXPIRED, State.ENDED):
         return f"{name} was paid to {till} and is over."
+    billed = favours.instead_of(row) if row.status == State.ACTIVE else None
+    if billed is not None:
+        return f"{billed.name} is paid to {till}; until then {name} takes its place, and that costs nothing."
     return f"{name} is paid to {till}."
 
 

@@ -64,17 +64,7 @@ def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: s
         if subscription.next_plan is None:
             raise Conflict("No other plan was chosen for the next term.", "no_change_planned")
         _bill_anew(subscription, actor=actor, at=at)
-        withdrawn = subscription.next_plan.name
-        subscription.next_plan = subscription.next_price = None
-        subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
-        events.emit(
-            "subscription.change_withdrawn",
-            subscription,
-            actor=actor,
-            at=at,
-            reason=reason,
-            data=terms.told(subscription) | {"next_plan": withdrawn},
-        )
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason=reason)
     return subscription
 
 
