@@ -149,8 +149,8 @@ class ForNothing(Deed):
         then, till = (row.next_plan or row.plan).name, telling.moment(row.valid_till)
         what = (
             f"They have the dearer plan at once, to {till}, where what is paid ends. Nothing is charged, and "
-            f"cancelling gives back what it would have given. The next term is {then} again, at its price, unless they choose "
-            "otherwise. They get a mail; the reason is not in it."
+            "cancelling gives back what it would have given. "
+            f"The next term is {then} again, at its price, unless they choose otherwise. They get a mail; the reason is not in it."
         )
         return [*about(row), ("What happens", what)]
 
