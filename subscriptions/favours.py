@@ -9,8 +9,10 @@ from django.db import transaction
 
 from billing import events
 from billing.errors import Conflict
-from subscriptions import lifecycle, offers, switching, terms
+from subscriptions import lifecycle, offers, switching, terms, wanted
 from subscriptions.models import Plan, Subscription
+
+UPGRADED = "subscription.upgraded"
 
 
 def offer(subscription: Subscription, plan: str | int, *, at: datetime) -> offers.Offer:
@@ -25,14 +27,24 @@ def offer(subscription: Subscription, plan: str | int, *, at: datetime) -> offer
     return found
 
 
-def upgrade(subscription_id: uuid.UUID, plan: str | int, *, actor: str, at: datetime, reason: str) -> Subscription:
+def upgrade(
+    subscription_id: uuid.UUID,
+    plan: str | int,
+    *,
+    actor: str,
+    at: datetime,
+    reason: str,
+    request_key: str | None = None,
+) -> Subscription:
     """Moves a running subscription to a dearer plan for nothing, to the end of what is paid, which stays.
 
     The next term is of the plan and price of before, unless another was chosen for it: nobody is charged more for a
-    favour. Raises what `offer` does; NotFound `subscription_not_found`.
+    favour. The same `request_key` finds what it did. Raises what `offer` does; NotFound `subscription_not_found`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
+        if wanted.done(request_key, subscription.user_id, UPGRADED):
+            return subscription
         found, old = offer(subscription, plan, at=at), subscription.plan
         price = found.price
         if subscription.next_plan_id == found.plan.pk and subscription.next_price is not None:
@@ -46,8 +58,8 @@ def upgrade(subscription_id: uuid.UUID, plan: str | int, *, actor: str, at: date
         saved = ("plan", "price", "next_plan", "next_price", "access_until", *terms.AHEAD, "updated_at")
         subscription.save(update_fields=saved)
         then = subscription.next_plan or found.plan
-        data = terms.told(subscription) | {"old_plan": old.name, "then": then.name}
-        events.emit("subscription.upgraded", subscription, actor=actor, at=at, reason=reason, data=data)
+        data = terms.told(subscription) | {"old_plan": old.name, "then": then.name, "key": request_key or ""}
+        events.emit(UPGRADED, subscription, actor=actor, at=at, reason=reason, data=data)
     return subscription
 
 

@@ -150,7 +150,8 @@ class ForNothing(Deed):
         what = (
             f"They have the dearer plan at once, to {till}, where what is paid ends. Nothing is charged, and "
             "cancelling gives back what it would have given. "
-            f"The next term is {then} again, at its price, unless they choose otherwise. They get a mail; the reason is not in it."
+            f"The next term is {then} again, at its price, unless they choose otherwise. "
+            "They get a mail; the reason is not in it."
         )
         return [*about(row), ("What happens", what)]
 
