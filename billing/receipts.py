@@ -120,16 +120,8 @@ def check(receipt_id: uuid.UUID, *, at: datetime) -> Receipt:
 
 def poll_due(*, at: datetime, limit: int = 50) -> int:
     """Asks about the receipts that are due at `at`. Returns how many were taken up."""
-    rows = sweeps.claim(
-        Receipt.objects.filter(next_check_at__isnull=False),
-        "next_check_at",
-        at=at,
-        lease=LEASE,
-        limit=limit,
-        counter="checks",
-    )
-    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Receipt, pk, error, BACK_OFF, at))
-    return len(rows)
+    due = Receipt.objects.filter(next_check_at__isnull=False)
+    return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=BACK_OFF)
 
 
 def registered_by_hand(receipt_id: uuid.UUID, *, actor: str, reason: str, at: datetime) -> Receipt:

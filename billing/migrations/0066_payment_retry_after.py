@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0060_request_keys_are_pruned'),
+        ('billing', '0061_sent_at'),
     ]
 
     operations = [

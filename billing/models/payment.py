@@ -75,6 +75,7 @@ class Payment(StatefulModel):
     )
     raw = models.JSONField(default=dict, blank=True, help_text="The acquirer's last answer, secrets removed.")
     next_check_at = models.DateTimeField(null=True, blank=True, help_text="When the acquirer is asked again.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was given to the acquirer again.")
     checks = models.PositiveSmallIntegerField(default=0)
     parked = models.TextField(blank=True, help_text="Why a human must look, in a plain sentence.")
     settled_at = models.DateTimeField(null=True, blank=True)

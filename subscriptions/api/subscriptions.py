@@ -58,10 +58,8 @@ class Subscriptions(APIView):
     )
     def get(self, request: Request) -> Response:
         """One's own subscriptions, newest first."""
-        pages = NewestFirst()
         own = shapes.subscriptions().filter(user=people.caller(request))
-        rows = pages.paginate_queryset(own, request, view=self)
-        return pages.get_paginated_response(shapes.subscriptions_json(rows or []))
+        return NewestFirst().answer(self, own, shapes.subscriptions_json)
 
 
 class SubscriptionDetail(APIView):

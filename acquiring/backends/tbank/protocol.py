@@ -57,6 +57,7 @@ class TBank:
         partial_refund=True,
         receipts=True,
         statements=False,
+        repeats_at_once=False,  # Init and Charge know no key
     )
 
     def __init__(
