@@ -16,7 +16,7 @@ from subscriptions import cancellation, changes, entitlements, explain, favours,
 from subscriptions.models import Plan, Price, Subscription
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.renewing import Renewing
-from tests.subscriptions.terms import at, bought, fake_bank, news, right, told
+from tests.subscriptions.terms import at, bought, fake_bank, news, right, rub, told
 from tests.things import plan
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,18 @@ def test_P13_the_next_term_is_of_the_plan_and_price_of_before(bank: FakeAcquirer
     assert [payment.amount for payment in vera.payments] == [29_900, 29_900]
     assert (vera.row.plan.code, vera.row.price.amount, vera.row.next_plan) == ("month", 29_900, None)
     assert right(END)
+
+
+def test_P13_whoever_keeps_the_favour_sees_its_price_first(bank: FakeAcquirer) -> None:
+    sold = bought(bank, "month", MORNING)
+    favour(sold, "gold", SOON)
+    with pytest.raises(Conflict, match=r"it is 599\.00"):
+        next_plans.keep_plan(sold.pk, actor="test", at=SOON, expected_price=sold.price.money)
+    kept = next_plans.keep_plan(sold.pk, actor="test", at=SOON, expected_price=rub(599))
+    assert (kept.plan.code, kept.next_plan) == ("gold", None)
+    Subscription.objects.filter(pk=sold.pk).update(status="past_due")
+    told = explain.subscription(Subscription.objects.get(pk=sold.pk), at=END)[0]
+    assert told.startswith("Monthly was paid to 28 February 2026")
 
 
 def test_P13_a_plan_that_was_chosen_for_the_next_term_stays_chosen(bank: FakeAcquirer) -> None:
