@@ -154,6 +154,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery: a wake-up call, never the record of work -------------------------------------------------------------
 CELERY_BROKER_URL = required("BROKER_URL", "redis://127.0.0.1:16379/0")
+# What is counted per address and person (throttles) is counted by all processes together.
+_cache = env.str("CACHE_URL", default="") or CELERY_BROKER_URL
+if _cache.startswith(("redis://", "rediss://")):
+    CACHES = {
+        "default": {
+            "BACKEND": "billing_project.cache.SharedCache",
+            "LOCATION": _cache,
+            "KEY_PREFIX": "boxoffice",
+        }
+    }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 300
