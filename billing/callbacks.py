@@ -111,6 +111,7 @@ def process(callback_id: int, *, at: datetime) -> Callback:
     try:
         trouble = _act(callback, batches.notice_of(callback), at)
     except NotYet as early:
+        log.info("callback %s is tried again: %s", callback.pk, early)
         _set_back(callback, str(early), at)
     except Exception as error:
         log.exception("callback %s failed", callback.pk)
