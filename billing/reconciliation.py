@@ -78,15 +78,18 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
 def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
     """Books money that the customer's bank took back, and opens a case; None where none, or no more than is booked.
 
-    `outcome` tells all that was ever taken back: of a chargeback that has grown only the difference is booked.
+    `outcome` tells all that is taken back at present: of a chargeback that has grown only the difference is booked,
+    and one that was won counts no more. All that ever was, told after a win, is old news.
     """
     if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
         return None
     with transaction.atomic():
         payment = refunds.lock_payment(payment.pk)
-        told = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(sum=Sum("theirs", default=0))["sum"]
-        more = outcome.charged_back - money.from_minor(told, payment.currency)
-        if more.amount <= 0:
+        disputes = payment.cases.filter(kind=Kind.CHARGEBACK)
+        told = disputes.aggregate(sum=Sum("theirs", default=0))["sum"]
+        standing = disputes.exclude(resolution="won").aggregate(sum=Sum("theirs", default=0))["sum"]
+        more = outcome.charged_back - money.from_minor(standing, payment.currency)
+        if more.amount <= 0 or money.to_minor(outcome.charged_back) == told:
             return None
         case, _ = _open(
             f"{payment.acquirer}:chargeback:{payment.pk}:{told}",
