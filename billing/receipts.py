@@ -85,6 +85,14 @@ def begin(operation: Payment | Refund, outcome: Outcome, *, at: datetime) -> Non
         _apply(receipt, outcome.receipt, actor="system", at=at)
 
 
+def is_to_come(operation: Payment | Refund) -> bool:
+    """Whether a receipt of this operation will be written down when it is settled, and has not been yet."""
+    payment = operation.payment if isinstance(operation, Refund) else operation
+    which = {"refund": operation} if isinstance(operation, Refund) else {"payment": operation}
+    waits = operation.is_live and rules(payment.acquirer) is not None
+    return waits and not Receipt.objects.filter(**which).exists()
+
+
 def note(operation: Payment | Refund, status: ReceiptStatus | None, *, actor: str, at: datetime) -> None:
     """What the acquirer said of the receipt of one operation. Nothing where it said nothing or none is known."""
     which = {"refund": operation} if isinstance(operation, Refund) else {"payment": operation}

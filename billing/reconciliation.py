@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -137,6 +138,30 @@ def unknown_refund(
     )[0]
 
 
+def given_back_there(
+    payment_id: uuid.UUID, said: Outcome, *, at: datetime, day: date | None = None
+) -> tuple[list[Case], Case | None]:
+    """More of a payment went back than we have promised, at an acquirer that lists no refunds: its case.
+
+    Returns the cases that tell of it, the new one among them; and the new one.
+    """
+    with transaction.atomic():
+        payment = refunds.lock_payment(payment_id)
+        if said.refunded is None or payment.status != Payment.Status.SUCCEEDED:
+            return [], None
+        more = said.refunded - payment.refunded_money
+        if more.amount <= 0:
+            return [], None
+        cases = suspense.explaining(payment)
+        more -= money.from_minor(sum(case.theirs - case.ours for case in cases), payment.currency)
+        if more.amount <= 0:
+            return cases, None
+        reference = f"{said.reference}:{money.to_minor(said.refunded)}"
+        outcome = Outcome(Status.SUCCEEDED, reference, amount=more)
+        new = unknown_refund(payment.acquirer, outcome, payment.acquirer_payment_id, at=at, day=day)
+        return [*cases, new] if new else cases, new
+
+
 def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
     if line.subject == Subject.REFUND:
@@ -155,24 +180,12 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
     if not result.lists:
-        _given_back_there(result, said, ours, at=at)
+        before, new = given_back_there(ours.pk, said, at=at, day=result.day)
+        result.seen |= {case.dedupe_key for case in before}
+        result.opened += [new] if new else []
     if said.charged_back is not None:
         case = charged_back(ours, said, at=at, day=result.day)
         result.opened += [case] if case else []
-
-
-def _given_back_there(result: Result, said: Outcome, ours: Payment, *, at: datetime) -> None:
-    """More of a payment went back than we have promised, at an acquirer that lists no refunds."""
-    if said.refunded is None or ours.status != Payment.Status.SUCCEEDED or said.refunded <= ours.refunded_money:
-        return
-    reference = f"{said.reference}:{money.to_minor(said.refunded)}"
-    key = f"{result.acquirer}:unknown_refund:{reference}"[:400]
-    new = not Case.objects.filter(dedupe_key=key).exists()
-    more = Outcome(Status.SUCCEEDED, reference, amount=said.refunded - ours.refunded_money)
-    case = unknown_refund(result.acquirer, more, said.reference, at=at, day=result.day)
-    if case is not None:
-        result.seen.add(case.dedupe_key)
-        result.opened += [case] if new else []
 
 
 def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
