@@ -247,6 +247,7 @@ class Capabilities:
     """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised.
 
     `works_within`: so long after a request was sent it may still be acted upon, though its answer was lost.
+    `chargebacks_add_up`: what it says was taken back goes on counting what was won back since.
     `repeats_at_once`: an order that moves money, given again in that time, is certainly known for the same one.
     `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
     operations of a day; else it can only be asked about those that we know. `closes_pages`: a page that nobody paid can
@@ -262,5 +263,6 @@ class Capabilities:
     charges_at_once: int = 0
     works_within: timedelta = timedelta(minutes=2)
     repeats_at_once: bool = True
+    chargebacks_add_up: bool = False
     statements: bool = True
     closes_pages: bool = True

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
@@ -78,17 +78,19 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
 def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
     """Books money that the customer's bank took back, and opens a case; None where none, or no more than is booked.
 
-    `outcome` tells all that is taken back at present: of a chargeback that has grown only the difference is booked,
-    and one that was won counts no more. All that ever was, told after a win, is old news.
+    `outcome` tells all that is taken back: of a chargeback that has grown only the difference is booked. What was won
+    counts no more, but at acquirers whose `chargebacks_add_up`; all that ever was, told after a win, is old news.
     """
     if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
         return None
     with transaction.atomic():
         payment = refunds.lock_payment(payment.pk)
-        disputes = payment.cases.filter(kind=Kind.CHARGEBACK)
-        told = disputes.aggregate(sum=Sum("theirs", default=0))["sum"]
-        standing = disputes.exclude(resolution="won").aggregate(sum=Sum("theirs", default=0))["sum"]
-        more = outcome.charged_back - money.from_minor(standing, payment.currency)
+        won = Sum("theirs", default=0, filter=Q(resolution="won"))
+        sums = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(ever=Sum("theirs", default=0), won=won)
+        told = sums["ever"]
+        adds_up = registry.get(payment.acquirer).capabilities.chargebacks_add_up
+        known = told if adds_up else told - sums["won"]
+        more = outcome.charged_back - money.from_minor(known, payment.currency)
         if more.amount <= 0 or money.to_minor(outcome.charged_back) == told:
             return None
         case, _ = _open(
@@ -104,14 +106,8 @@ def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date 
         )
         payment.charged_back = min(payment.captured, payment.charged_back + money.to_minor(more))
         payment.save(update_fields=["charged_back", "updated_at"])
-        ledger.post(
-            f"case:{case.pk}",
-            debit=ledger.suspense(payment.currency),
-            credit=ledger.cash(payment.acquirer, payment.currency),
-            amount=more,
-            description="Chargeback",
-            at=at,
-        )
+        debit, credit = ledger.suspense(payment.currency), ledger.cash(payment.acquirer, payment.currency)
+        ledger.post(f"case:{case.pk}", debit=debit, credit=credit, amount=more, description="Chargeback", at=at)
     return case
 
 

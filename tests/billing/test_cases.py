@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,3 +157,16 @@ def test_B7_a_payment_that_is_disputed_again_after_a_win_is_a_case_again(acquire
     third = disputed(payment, "50.00")
     assert third is not None and (third.theirs, fresh(payment).charged_back) == (2_000, 5_000)
     assert in_suspense() == Money("-50.00", "RUB")
+
+
+def test_B7_where_chargebacks_add_up_only_what_is_more_than_ever_is_new(
+    acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquirer, "capabilities", replace(acquirer.capabilities, chargebacks_add_up=True))
+    payment = paid(acquirer)
+    first = disputed(payment, "100.00")
+    assert first is not None
+    resolve(first, "won")
+    second = disputed(payment, "130.00")
+    assert second is not None and (second.theirs, fresh(payment).charged_back) == (3_000, 3_000)
+    assert disputed(payment, "130.00") is None

@@ -50,6 +50,7 @@ class CloudPayments:
         receipts=True,
         charges_at_once=30,
         works_within=timedelta(minutes=10),  # their answer may take five
+        chargebacks_add_up=True,  # its list does not say how much of a dispute was won
         repeats_at_once=False,  # what a key does while its first request runs is not documented
     )
 
