@@ -147,6 +147,8 @@ def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Ref
     if not sending.claim(refund, at=at):
         return apply(refund_id, sending.UNDER_WAY, actor="system", at=at)
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
+    if refund.sent_at is None and (outcome.decline == Decline.NOT_SENT or outcome.shut_out):
+        sending.withdraw(refund, at=at)
     outcome = outcomes.of_the_payment(outcome) if doubtful else outcome
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
@@ -155,6 +157,8 @@ def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it, or says so."""
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
+        return submit(refund_id, at=at)
+    if refund.is_live and refund.sent_at is None:  # some acquirers cannot tell it from another one of this payment
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))

@@ -32,6 +32,11 @@ def claim(row: Payment | Refund | Case, *, at: datetime) -> bool:
     return bool(rows.update(sent_at=at))
 
 
+def withdraw(refund: Refund, *, at: datetime) -> None:
+    """The first try of a refund, claimed at `at`, certainly never came to its acquirer: it was never sent."""
+    Refund.objects.filter(pk=refund.pk, sent_at=at).update(sent_at=None)
+
+
 def on_its_way(payment: Payment, *, at: datetime) -> bool:
     """Whether the last try of a payment may still be acted upon."""
     return at < (payment.sent_at or payment.created_at) + max(LEASE, _capabilities(payment).works_within)

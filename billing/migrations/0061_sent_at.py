@@ -24,4 +24,9 @@ class Migration(migrations.Migration):
             name='sent_at',
             field=models.DateTimeField(blank=True, help_text='When it was last given to the acquirer.', null=True),
         ),
+        # What is under way already was sent, for all that is known.
+        migrations.RunSQL(
+            "UPDATE billing_refund SET sent_at = created_at WHERE status IN ('created', 'pending', 'unknown')",
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -117,6 +117,16 @@ def test_M4_a_refund_that_was_only_promised_is_sent_at_once(slow: FakeAcquirer) 
     assert refunds.check(refund.pk, at=AT + MINUTE).status == "succeeded"
 
 
+@pytest.mark.parametrize("no", [SHUT_OUT, Outcome.not_sent("connection refused")])
+def test_M4_a_refund_that_never_came_there_is_sent_without_asking_first(slow: FakeAcquirer, no: Outcome) -> None:
+    payment = paid(slow)
+    slow.program("refund", no)
+    refund = give_back(payment)
+    assert fresh(refund).sent_at is None
+    slow.program("fetch", Outcome.unknown("some refund of this payment was made, perhaps this one"))
+    assert refunds.check(refund.pk, at=AT + MINUTE).status == "succeeded"
+
+
 def test_M4_an_hour_of_wrong_credentials_costs_no_refund(acquirer: FakeAcquirer) -> None:
     payment = paid(acquirer)
     acquirer.program("refund", SHUT_OUT, SHUT_OUT)
