@@ -146,9 +146,7 @@ def given_back_there(
         if said.refunded is None or payment.status != Payment.Status.SUCCEEDED:
             return [], None
         more = said.refunded - payment.refunded_money
-        if more.amount <= 0:
-            return [], None
-        cases = suspense.explaining(payment)
+        cases = suspense.explaining(payment) if more.amount > 0 else []
         more -= money.from_minor(sum(case.theirs - case.ours for case in cases), payment.currency)
         if more.amount <= 0:
             return cases, None
