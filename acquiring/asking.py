@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from acquiring.http import NotSent, Unanswered
+from acquiring.http import NotSent, Response, ShutOut, Unanswered
+from acquiring.reading import Malformed
 from acquiring.types import Outcome
+
+DOOR = frozenset({401, 407, 429})  # statuses of those who let nothing through, in whatever words
+SHUT_OUT = DOOR | {403}  # 403 only in the acquirer's own: there are filters that look at answers, when all is done
+UNCLEAR = frozenset({408, 409, 425})  # statuses after which nobody can say what was done
 
 
 def told(ask: Callable[[], Outcome]) -> Outcome:
-    """The outcome of an order to move money: certainly not sent, or unknown, where the network failed."""
+    """The outcome of an order to move money: certainly not sent, or unknown, where the network or the answer failed."""
     try:
         return ask()
     except NotSent as problem:
-        return Outcome.not_sent(str(problem))
-    except Unanswered as problem:
-        return Outcome.unknown(str(problem))
+        return replace(Outcome.not_sent(str(problem)), shut_out=isinstance(problem, ShutOut))
+    except (Unanswered, Malformed) as problem:
+        return _unknown(problem)
 
 
 def looked_up(ask: Callable[[], Outcome]) -> Outcome:
     """The outcome of a question: that it was not sent says nothing of what was asked about."""
     try:
         return ask()
-    except (NotSent, Unanswered) as problem:
-        return Outcome.unknown(str(problem))
+    except (NotSent, Unanswered, Malformed) as problem:
+        return _unknown(problem)
+
+
+def is_unclear(answer: Response, *, theirs: bool) -> bool:
+    """Whether a refusal (4xx) of an order leaves open what was done. `theirs`: its body is the acquirer's own word."""
+    return answer.status in UNCLEAR or (not theirs and answer.status not in DOOR)
+
+
+def unclear(answer: Response) -> Outcome:
+    """What such an answer comes to."""
+    return Outcome.unknown(f"something answered {answer.status}, which does not tell what was done")
+
+
+def _unknown(problem: Exception) -> Outcome:
+    if isinstance(problem, Malformed):
+        return Outcome.unknown(f"the acquirer's answer cannot be read: {problem}")
+    return Outcome.unknown(str(problem))

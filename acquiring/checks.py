@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -59,6 +60,20 @@ def check_routes(app_configs: object = None, **kwargs: object) -> list[CheckMess
         else:
             continue
         found.append(Error(f"route {number} of ACQUIRER_ROUTES {problem}", id="acquiring.E004"))
+    return found
+
+
+@register()
+def check_shares_of_calls(app_configs: object = None, **kwargs: object) -> list[CheckMessage]:
+    """W005: more processes than an acquirer bears calls at once; each makes one, so that is too many."""
+    found: list[CheckMessage] = []
+    for name, entry in settings.ACQUIRERS.items():
+        if _problems(entry):
+            continue  # E001 tells
+        bears = import_string(entry["backend"]).capabilities.charges_at_once
+        if 0 < bears < (processes := settings.CHARGING_PROCESSES):
+            text = f"acquirer {name!r} bears {bears} calls at once, and CHARGING_PROCESSES is {processes}"
+            found.append(Caution(text, hint="run fewer worker processes", id="acquiring.W005"))
     return found
 
 

@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Adapter", "Client", "NotSent", "Response", "Unanswered", "exact", "redact"]
+__all__ = ["Adapter", "Client", "NotSent", "Response", "ShutOut", "Unanswered", "exact", "redact"]
 
 REDACTED = "[redacted]"
 
@@ -38,6 +38,10 @@ SECRET_FIELDS = frozenset(
 
 class NotSent(Exception):
     """The acquirer certainly never acted on the request: it did not leave, or was refused at the door (429)."""
+
+
+class ShutOut(NotSent):
+    """Refused at the door (429): too many at once."""
 
 
 class Unanswered(Exception):
@@ -203,14 +207,17 @@ def _never_left(problem: requests.RequestException) -> bool:
 
 
 def _believe(status: int, content: bytes) -> Response:
-    """The answer, if it is one. Raises NotSent for 429; Unanswered for 3xx, 5xx and what is not JSON (a 401 may be)."""
+    """The answer, if it is one. Raises ShutOut for 429; Unanswered for 3xx, 5xx and what is not JSON.
+
+    A 401 or 407 need not be JSON.
+    """
     if status == 429:
-        raise NotSent("the acquirer is too busy (429)")
+        raise ShutOut("the acquirer is too busy (429)")
     if status >= 500 or not (200 <= status < 300 or 400 <= status < 500):
         raise Unanswered(f"the acquirer answered {status}")
     try:
         return Response(status, jsonlib.loads(content))
     except ValueError as problem:
-        if status == 401:  # the door itself has answered, in whatever way doors do
+        if status in (401, 407):  # the door itself has answered, in whatever way doors do
             return Response(status, None)
         raise Unanswered(f"the acquirer answered {status} with something that is not JSON") from problem

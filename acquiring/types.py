@@ -141,8 +141,11 @@ class Outcome:
 
     `reference` is the acquirer's own id. `absent` (only with UNKNOWN) says that the acquirer answered, and knows
     no such operation; `again` (only with UNKNOWN) that sending the same order again is the way to bring it to its end,
-    and moves money once at most. `decline`, `code` and `message` tell why it failed; `retry_after` when another try is
-    welcome. `receipt` is what became of its fiscal receipt, where the acquirer said.
+    and moves money once at most.
+    `shut_out` (only with FAILED): the acquirer did not let the request in (wrong credentials, too many at once, a proxy
+    before it): it says nothing of the order.
+    `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome. `receipt` is what
+    became of its fiscal receipt, where the acquirer said.
     `raw` is the acquirer's answer with every secret removed.
     """
 
@@ -160,6 +163,7 @@ class Outcome:
     message: str = ""
     absent: bool = False
     again: bool = False
+    shut_out: bool = False
     retry_after: datetime | None = None
     occurred_at: datetime | None = None
     receipt: ReceiptStatus | None = None
@@ -243,6 +247,8 @@ class Capabilities:
     """What an acquirer can do. `idempotency_window` is how long a repeated key is certainly recognised.
 
     `works_within`: so long after a request was sent it may still be acted upon, though its answer was lost.
+    `chargebacks_add_up`: what it says was taken back goes on counting what was won back since.
+    `repeats_at_once`: an order that moves money, given again in that time, is certainly known for the same one.
     `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
     operations of a day; else it can only be asked about those that we know. `closes_pages`: a page that nobody paid can
     be closed; else it stays open until its time is over.
@@ -256,5 +262,7 @@ class Capabilities:
     receipts: bool = False
     charges_at_once: int = 0
     works_within: timedelta = timedelta(minutes=2)
+    repeats_at_once: bool = True
+    chargebacks_add_up: bool = False
     statements: bool = True
     closes_pages: bool = True

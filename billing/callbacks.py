@@ -38,6 +38,10 @@ PARK_AFTER = 10  # attempts
 PRIVATE_HEADERS = {"authorization", "cookie"}
 
 
+class NotYet(Exception):
+    """It came before what it is about, or the acquirer cannot be asked now; tried again. The text is for staff."""
+
+
 def receive(acquirer: str, kind: str, headers: Mapping[str, str], body: bytes, *, at: datetime) -> Reply:
     """Verifies and stores a callback, once however often it comes. Returns what the acquirer expects to read.
 
@@ -106,16 +110,23 @@ def process(callback_id: int, *, at: datetime) -> Callback:
         return callback
     try:
         trouble = _act(callback, batches.notice_of(callback), at)
+    except NotYet as early:
+        log.info("callback %s is tried again: %s", callback.pk, early)
+        _set_back(callback, str(early), at)
     except Exception as error:
         log.exception("callback %s failed", callback.pk)
-        callback.note = f"{type(error).__name__}: {error}"[:2000]
-        callback.next_attempt_at = at + sweeps.back_off(callback.attempts - 1, *BACK_OFF)
-        if callback.attempts >= PARK_AFTER:
-            callback.status = Callback.Status.PARKED
+        _set_back(callback, f"{type(error).__name__}: {error}", at)
     else:
         callback.status = Callback.Status.PARKED if trouble else Callback.Status.PROCESSED
         callback.note, callback.processed_at = trouble, at
     return _write_down(callback)
+
+
+def _set_back(callback: Callback, why: str, at: datetime) -> None:
+    callback.note = why[:2000]
+    callback.next_attempt_at = at + sweeps.back_off(callback.attempts - 1, *BACK_OFF)
+    if callback.attempts >= PARK_AFTER:
+        callback.status = Callback.Status.PARKED
 
 
 def _write_down(callback: Callback) -> Callback:
@@ -151,8 +162,7 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
     said = notice.outcome
     if notice.only_receipt:
-        receipts.note(payment, said.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
-        return ""
+        return _note_receipt(callback, payment, said, at)
     if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
@@ -166,6 +176,13 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
     callback.subject_id = payment.pk  # the same order captured again is a payment of its own
     return payment.parked
+
+
+def _note_receipt(callback: Callback, operation: Payment | Refund, said: Outcome, at: datetime) -> str:
+    if receipts.is_to_come(operation):
+        raise NotYet(f"The receipt of a {operation.noun} that is not settled here yet. Ask the acquirer about it.")
+    receipts.note(operation, said.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
+    return ""
 
 
 def _spoken_of(acquirer: str, said: Outcome) -> Payment | None:
@@ -204,8 +221,7 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
         return f"{callback.acquirer} speaks of a refund that we did not make: {notice.outcome.our_id or 'no id'}."
     callback.subject_type, callback.subject_id = Refund.noun, refund.pk
     if notice.only_receipt:
-        receipts.note(refund, notice.outcome.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
-        return ""
+        return _note_receipt(callback, refund, notice.outcome, at)
     if notice.trusted:
         refund = refunds.apply(refund.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
     else:
@@ -219,26 +235,45 @@ def _act_on_a_case(callback: Callback, case: Case, notice: Notice, at: datetime)
     said = notice.outcome
     if not notice.trusted:
         said = calls.acquirer(case.acquirer).fetch(Subject.REFUND, str(case.pk), said.reference)
+        if said.status == Status.UNKNOWN and not notice.only_receipt:
+            raise NotYet(f"{case.acquirer} does not say what became of what a case gave back: {said.message}")
     return suspense.given_back(case.pk, said, at=at)
 
 
 def _rung(callback: Callback, notice: Notice, at: datetime) -> str:
-    """Money of a payment went back, by which refund it does not say: those of ours that wait are asked about."""
+    """Money of a payment went back, by which refund it does not say: those of ours that wait are asked about.
+
+    Then the payment itself: what went back beyond our refunds was made in the acquirer's cabinet, and is a case.
+    """
     found = Payment.objects.filter(acquirer=callback.acquirer, acquirer_payment_id=notice.payment_reference)
     payment = found.first()
     if payment is None:
         return f"{callback.acquirer} gave back money of payment {notice.payment_reference}, which we do not know."
     callback.subject_type, callback.subject_id = Payment.noun, payment.pk
-    if notice.only_receipt:  # of a refund, and where several wait for theirs it could be any one's
-        waiting = payment.refunds.filter(fiscal_receipt__status=Receipt.Status.PENDING)[:2]
-        if len(waiting) == 1:
-            receipts.note(waiting[0], notice.outcome.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
-        return ""
+    if notice.only_receipt:
+        return _rung_of_a_receipt(callback, payment, notice.outcome, at)
     for pk in payment.refunds.filter(status__in=Refund.LIVE).values_list("pk", flat=True):
         refunds.check(pk, at=at)
+    backend = calls.acquirer(payment.acquirer)
+    if not backend.capabilities.statements:  # one that lists its refunds tells of each by its own id
+        said = backend.fetch(Subject.PAYMENT, str(payment.order_id), payment.acquirer_payment_id, calls.clue(payment))
+        if said.status == Status.UNKNOWN and not said.absent:
+            raise NotYet(f"{callback.acquirer} does not say how much of this payment went back: {said.message}")
+        reconciliation.given_back_there(payment.pk, said, at=at)
     if payment.refunds.exists() or payment.cases.exists():
         return ""
     return f"{callback.acquirer} gave back money of this payment; we did not ask for it."
+
+
+def _rung_of_a_receipt(callback: Callback, payment: Payment, said: Outcome, at: datetime) -> str:
+    """Of a refund, and where several may be meant it could be any one's: the poll asks about each."""
+    waiting = list(payment.refunds.filter(fiscal_receipt__status=Receipt.Status.PENDING)[:2])
+    coming = [refund for refund in payment.refunds.filter(status__in=Refund.LIVE) if receipts.is_to_come(refund)]
+    if coming and not waiting:
+        raise NotYet("The receipt of a refund that is not settled here yet. Ask the acquirer about the refund.")
+    if len(waiting) == 1 and not coming:
+        receipts.note(waiting[0], said.receipt, actor=f"acquirer:{callback.acquirer}", at=at)
+    return ""
 
 
 def _uuid(text: str) -> uuid.UUID:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import BoundedSemaphore, Lock
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from acquiring import registry
@@ -14,6 +16,8 @@ from acquiring.types import Clue
 from billing.models import Payment, Refund
 
 _kept: ContextVar[bool] = ContextVar("kept", default=False)
+_turns: dict[tuple[str, int], BoundedSemaphore] = {}
+_turns_lock = Lock()
 
 
 @contextmanager
@@ -34,9 +38,40 @@ def acquirer(name: str) -> Acquirer:
     """
     with transaction.atomic(durable=True):  # Django's own check; a test's outer transaction does not count
         pass
+    _give_connection_back()
+    return registry.get(name)
+
+
+def at_once(name: str) -> int:
+    """How many calls of ours one process may have at the acquirer at the same time; 0 where it names no limit."""
+    bears = registry.get(name).capabilities.charges_at_once if name in settings.ACQUIRERS else 0
+    return max(bears // max(settings.CHARGING_PROCESSES, 1), 1) if bears else 0
+
+
+@contextmanager
+def in_turn(name: str) -> Iterator[None]:
+    """Waits, with no connection in hand, until the acquirer may be called once more: never `at_once` is passed.
+
+    Only calls within such a block are counted; not to be entered within another.
+    """
+    most = at_once(name)
+    if not most:
+        yield
+        return
+    with _turns_lock:
+        turns = _turns.setdefault((name, most), BoundedSemaphore(most))
+    if not turns.acquire(blocking=False):
+        _give_connection_back()
+        turns.acquire()
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+def _give_connection_back() -> None:
     if not connection.in_atomic_block and not _kept.get():  # of a test
         connection.close()
-    return registry.get(name)
 
 
 def clue(row: Payment | Refund) -> Clue:

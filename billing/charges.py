@@ -73,12 +73,14 @@ def send(started: Started) -> Outcome | None:
     None where it had to wait, and must not be charged any more: the card was removed or the invoice closed. Raises
     TimeoutError where it waited so long that the poll will soon take it up: that one sends it, under the same key.
     """
-    waited = time.monotonic() - started.begun
-    if waited > LATEST:
-        raise TimeoutError("it waited too long for a free thread")
-    if waited > FRESH and not _wanted(started.payment):
-        return None
-    return calls.acquirer(started.payment.acquirer).charge(started.order)
+    acquirer = started.payment.acquirer
+    with calls.in_turn(acquirer):
+        waited = time.monotonic() - started.begun
+        if waited > LATEST:
+            raise TimeoutError("it waited too long for its turn")
+        if waited > FRESH and not _wanted(started.payment):
+            return None
+        return calls.acquirer(acquirer).charge(started.order)
 
 
 def settle(answers: Sequence[tuple[Started, Outcome | None]], *, at: datetime) -> set[uuid.UUID]:

@@ -130,7 +130,8 @@ def _state(payment: Payment) -> str:
         top = " It came on top of what was owed, so it is given back." if payment.surplus else ""
         return f"Paid on {moment(payment.settled_at)}.{top}"
     if status == Payment.Status.FAILED:
-        return f"Not paid: {refused(payment)}."
+        again = f" The bank takes this card again from {moment(payment.retry_after)} on." if payment.retry_after else ""
+        return f"Not paid: {refused(payment)}.{again}"
     if status == Payment.Status.PENDING and payment.method_id:
         return "The bank has it and has not answered yet."
     return {

@@ -27,9 +27,12 @@ SAVED = ("failures", "trips", "retry_at", "sentence")
 def note(name: str, outcome: Outcome, *, at: datetime) -> None:
     """Counts what a call that opens a page or charges a card came to. A decline is an answer like any other.
 
-    The last of `settings.ACQUIRER_HEALTH["trip_after"]` failures in a row finds the acquirer down.
+    The last of `settings.ACQUIRER_HEALTH["trip_after"]` failures in a row finds the acquirer down. The parameters of
+    a widget count for nothing where nobody was called for them.
     """
-    failed = outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) or outcome.status == Status.UNKNOWN
+    if outcome.widget and not outcome.raw:
+        return
+    failed = outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) or not _answered(outcome)
     if not failed and not AcquirerHealth.objects.filter(name=name).exclude(status="closed", failures=0).exists():
         return
     if failed:
@@ -51,7 +54,7 @@ def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
     """What a question to an acquirer that is down came to: it answers again, or is left alone for another while."""
     if not AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN).exists():
         return
-    if outcome.status != Status.UNKNOWN or outcome.absent:
+    if _answered(outcome):
         note(name, outcome, at=at)
     else:
         pause = settings.ACQUIRER_HEALTH["pause"]
@@ -113,6 +116,11 @@ def switch_on(name: str, *, actor: str, reason: str, at: datetime) -> AcquirerHe
         row.failures, row.trips, row.sentence = 0, 0, ""
         events.change(row, row.switch_on, actor=actor, at=at, reason=reason, save=SAVED, data=_told(row))
     return row
+
+
+def _answered(outcome: Outcome) -> bool:
+    """That it knows no such operation, or wants the order again, is an answer."""
+    return outcome.status != Status.UNKNOWN or outcome.absent or outcome.again
 
 
 def _failed(row: AcquirerHealth, sentence: str, at: datetime) -> None:

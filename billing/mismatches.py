@@ -1,12 +1,12 @@
-"""Answers that cannot be about the payment they seem to be about."""
+"""Answers that cannot be about the payment or refund they seem to be about."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from acquiring.types import Outcome, Status
 from billing import money
-from billing.models import Payment
+from billing.models import Payment, Refund
 
 
 def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] | None = None) -> str:
@@ -28,6 +28,25 @@ def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] |
     moved = outcome.status in (Status.SUCCEEDED, Status.AUTHORIZED)
     if moved and outcome.amount is not None and outcome.amount != payment.money:
         return f"The acquirer took {money.spoken(outcome.amount)}, we asked for {money.spoken(payment.money)}."
+    return ""
+
+
+def odd_refund(refund: Refund, outcome: Outcome, spent: Callable[[], bool]) -> str:
+    """The same of a refund. `spent`: whether the customer has meanwhile used what a refused refund left him."""
+    if outcome.our_id and outcome.our_id != str(refund.pk):
+        return f"The acquirer answers for another order, {outcome.our_id}."
+    if outcome.amount is not None and outcome.amount != refund.money:
+        return f"The acquirer speaks of {money.spoken(outcome.amount)}, we asked for {money.spoken(refund.money)}."
+    if outcome.reference and refund.acquirer_refund_id not in ("", outcome.reference):
+        return f"The acquirer answers with another refund, {outcome.reference}."
+    brothers = refund.payment.refunds.exclude(pk=refund.pk)
+    if outcome.reference and brothers.filter(acquirer_refund_id=outcome.reference).exists():
+        return f"The acquirer answers with refund {outcome.reference}, which is another one of this payment."
+    if outcome.status == Status.SUCCEEDED and refund.status == Refund.Status.FAILED:
+        if refund.money > refund.payment.refundable:
+            return "The acquirer made a refund that it had refused, and the sum was promised again since."
+        if spent():
+            return "The acquirer made a refund that it had refused, and the customer has spent the sum since."
     return ""
 
 

@@ -18,7 +18,8 @@ def kept(outcome: Outcome) -> Outcome:
 
 def of_the_payment(outcome: Outcome) -> Outcome:
     """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
-    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) and not outcome.reference:
+    refused = outcome.shut_out or outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT)
+    if refused and not outcome.reference:
         return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
     return outcome
 

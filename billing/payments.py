@@ -14,17 +14,29 @@ from django.db.models.functions import Greatest
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Charge, Decline, Outcome, Status, Subject
-from billing import calls, events, health, invoices, outcomes, outgoing, receipts, routes, settlement, sweeps, wake
+from billing import (
+    calls,
+    events,
+    health,
+    invoices,
+    outcomes,
+    outgoing,
+    receipts,
+    routes,
+    sending,
+    settlement,
+    sweeps,
+    wake,
+)
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Invoice, Payment, PaymentMethod
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
+LEASE = sending.LEASE
 HURRY_EVERY = timedelta(seconds=3)
 LEFT_OPEN = Outcome(Status.CANCELLED, message="The bank's page closes by itself; nobody waits for it any more.")
 NOTHING_THERE = Outcome(Status.CANCELLED, message="The bank has never received this payment.")
-WINDOW_MARGIN = timedelta(minutes=5)  # clocks differ: the last minutes of an idempotency window are not relied on
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,12 @@ def submit(payment_id: uuid.UUID, *, at: datetime, first: bool = False) -> Payme
     payment = Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     if not payment.is_live:
         return payment
-    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     removed = payment.method is not None and payment.method.removed_at is not None
     if removed or payment.invoice.status != Invoice.Status.OPEN:  # nothing may be charged any more
         return _close_page(payment, at=at)
+    if not first and not sending.claim(payment, at=at):
+        return settlement.apply(payment_id, sending.UNDER_WAY, actor="system", at=at)
+    charge, backend = order(payment), calls.acquirer(payment.acquirer)
     outcome = backend.charge(charge) if payment.method else backend.checkout(charge)
     return answered(payment, outcome, at=at, first=first)
 
@@ -134,7 +148,7 @@ def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     outcome = backend.fetch(Subject.PAYMENT, str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
     health.looked_up(payment.acquirer, outcome, at=at)
     if (outcome.absent or outcome.again) and payment.is_live and not payment.acquirer_payment_id:
-        return _never_arrived(payment, backend.capabilities.idempotency_window, at=at)
+        return _never_arrived(payment, outcome, at=at)
     return settlement.apply(payment_id, outcome, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
@@ -192,17 +206,8 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
-    rows = sweeps.claim(
-        outgoing.payments_to_take_up(at).exclude(acquirer__in=health.down(at=at)),
-        "next_check_at",
-        at=at,
-        lease=LEASE,
-        limit=limit,
-        counter="checks",
-    )
-    back_off = settlement.BACK_OFF
-    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Payment, pk, error, back_off, at))
-    return len(rows)
+    due = outgoing.payments_to_take_up(at).exclude(acquirer__in=health.down(at=at))
+    return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=settlement.BACK_OFF)
 
 
 def hurry(payment_id: uuid.UUID, *, at: datetime) -> None:
@@ -249,8 +254,7 @@ def _close_page(payment: Payment, *, at: datetime) -> Payment:
 def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    on_its_way = at < payment.created_at + max(LEASE, backend.capabilities.works_within)
-    known = payment.acquirer_payment_id or payment.redirect_url or on_its_way
+    known = payment.acquirer_payment_id or payment.redirect_url or sending.on_its_way(payment, at=at)
     return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
 
 
@@ -271,12 +275,12 @@ def order(payment: Payment, what: str = "") -> Charge:
     )
 
 
-def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Payment:
+def _never_arrived(payment: Payment, said: Outcome, *, at: datetime) -> Payment:
     """The acquirer has never seen a payment of ours (or all of it): send it while its key is known, else give it up."""
     expired = payment.invoice.expires_at is not None and payment.invoice.expires_at <= at
-    if at < payment.created_at + window - WINDOW_MARGIN:
-        if expired and payment.method is None:
-            return cancel(payment.pk, at=at)  # nobody waits for this page any more
+    if at < sending.give_up_at(payment) and expired and payment.method is None:
+        return cancel(payment.pk, at=at)  # nobody waits for this page any more
+    if at < sending.last_try_at(payment):
         return submit(payment.pk, at=at)
     gone = Outcome(
         Status.FAILED,
@@ -284,7 +288,8 @@ def _never_arrived(payment: Payment, window: timedelta, *, at: datetime) -> Paym
         code="never_arrived",
         message="The bank has never received this payment.",
     )
-    return settlement.apply(payment.pk, gone, actor=f"acquirer:{payment.acquirer}", at=at)
+    waits = at < sending.give_up_at(payment)
+    return settlement.apply(payment.pk, said if waits else gone, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def _get(payment_id: uuid.UUID) -> Payment:

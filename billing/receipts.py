@@ -85,6 +85,14 @@ def begin(operation: Payment | Refund, outcome: Outcome, *, at: datetime) -> Non
         _apply(receipt, outcome.receipt, actor="system", at=at)
 
 
+def is_to_come(operation: Payment | Refund) -> bool:
+    """Whether a receipt of this operation will be written down when it is settled, and has not been yet."""
+    payment = operation.payment if isinstance(operation, Refund) else operation
+    which = {"refund": operation} if isinstance(operation, Refund) else {"payment": operation}
+    waits = operation.is_live and rules(payment.acquirer) is not None
+    return waits and not Receipt.objects.filter(**which).exists()
+
+
 def note(operation: Payment | Refund, status: ReceiptStatus | None, *, actor: str, at: datetime) -> None:
     """What the acquirer said of the receipt of one operation. Nothing where it said nothing or none is known."""
     which = {"refund": operation} if isinstance(operation, Refund) else {"payment": operation}
@@ -112,16 +120,8 @@ def check(receipt_id: uuid.UUID, *, at: datetime) -> Receipt:
 
 def poll_due(*, at: datetime, limit: int = 50) -> int:
     """Asks about the receipts that are due at `at`. Returns how many were taken up."""
-    rows = sweeps.claim(
-        Receipt.objects.filter(next_check_at__isnull=False),
-        "next_check_at",
-        at=at,
-        lease=LEASE,
-        limit=limit,
-        counter="checks",
-    )
-    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Receipt, pk, error, BACK_OFF, at))
-    return len(rows)
+    due = Receipt.objects.filter(next_check_at__isnull=False)
+    return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=BACK_OFF)
 
 
 def registered_by_hand(receipt_id: uuid.UUID, *, actor: str, reason: str, at: datetime) -> Receipt:

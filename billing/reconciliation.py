@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from acquiring import registry
 from acquiring.http import Unanswered
@@ -77,15 +78,20 @@ def run(acquirer: str, day: date, *, at: datetime) -> Result:
 def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date | None = None) -> Case | None:
     """Books money that the customer's bank took back, and opens a case; None where none, or no more than is booked.
 
-    `outcome` tells all that was ever taken back: of a chargeback that has grown only the difference is booked.
+    `outcome` tells all that is taken back: of a chargeback that has grown only the difference is booked. What was won
+    counts no more, but at acquirers whose `chargebacks_add_up`; all that ever was, told after a win, is old news.
     """
     if outcome.charged_back is None or payment.status != Payment.Status.SUCCEEDED:
         return None
     with transaction.atomic():
         payment = refunds.lock_payment(payment.pk)
-        told = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(sum=Sum("theirs", default=0))["sum"]
-        more = outcome.charged_back - money.from_minor(told, payment.currency)
-        if more.amount <= 0:
+        won = Sum("theirs", default=0, filter=Q(resolution="won"))
+        sums = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(ever=Sum("theirs", default=0), won=won)
+        told = sums["ever"]
+        adds_up = registry.get(payment.acquirer).capabilities.chargebacks_add_up
+        known = told if adds_up else told - sums["won"]
+        more = outcome.charged_back - money.from_minor(known, payment.currency)
+        if more.amount <= 0 or money.to_minor(outcome.charged_back) == told:
             return None
         case, _ = _open(
             f"{payment.acquirer}:chargeback:{payment.pk}:{told}",
@@ -100,14 +106,8 @@ def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date 
         )
         payment.charged_back = min(payment.captured, payment.charged_back + money.to_minor(more))
         payment.save(update_fields=["charged_back", "updated_at"])
-        ledger.post(
-            f"case:{case.pk}",
-            debit=ledger.suspense(payment.currency),
-            credit=ledger.cash(payment.acquirer, payment.currency),
-            amount=more,
-            description="Chargeback",
-            at=at,
-        )
+        debit, credit = ledger.suspense(payment.currency), ledger.cash(payment.acquirer, payment.currency)
+        ledger.post(f"case:{case.pk}", debit=debit, credit=credit, amount=more, description="Chargeback", at=at)
     return case
 
 
@@ -134,6 +134,28 @@ def unknown_refund(
     )[0]
 
 
+def given_back_there(
+    payment_id: uuid.UUID, said: Outcome, *, at: datetime, day: date | None = None
+) -> tuple[list[Case], Case | None]:
+    """More of a payment went back than we have promised, at an acquirer that lists no refunds: its case.
+
+    Returns the cases that tell of it, the new one among them; and the new one.
+    """
+    with transaction.atomic():
+        payment = refunds.lock_payment(payment_id)
+        if said.refunded is None or payment.status != Payment.Status.SUCCEEDED:
+            return [], None
+        more = said.refunded - payment.refunded_money
+        cases = suspense.explaining(payment) if more.amount > 0 else []
+        more -= money.from_minor(sum(case.theirs - case.ours for case in cases), payment.currency)
+        if more.amount <= 0:
+            return cases, None
+        reference = f"{said.reference}:{money.to_minor(said.refunded)}"
+        outcome = Outcome(Status.SUCCEEDED, reference, amount=more)
+        new = unknown_refund(payment.acquirer, outcome, payment.acquirer_payment_id, at=at, day=day)
+        return [*cases, new] if new else cases, new
+
+
 def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:
     said = line.outcome
     if line.subject == Subject.REFUND:
@@ -152,24 +174,12 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
         ours = payments.check(ours.pk, at=at)  # news that were lost
     _differ(result, said, ours, ours.captured_money, at=at, payment=ours)
     if not result.lists:
-        _given_back_there(result, said, ours, at=at)
+        before, new = given_back_there(ours.pk, said, at=at, day=result.day)
+        result.seen |= {case.dedupe_key for case in before}
+        result.opened += [new] if new else []
     if said.charged_back is not None:
         case = charged_back(ours, said, at=at, day=result.day)
         result.opened += [case] if case else []
-
-
-def _given_back_there(result: Result, said: Outcome, ours: Payment, *, at: datetime) -> None:
-    """More of a payment went back than we have promised, at an acquirer that lists no refunds."""
-    if said.refunded is None or ours.status != Payment.Status.SUCCEEDED or said.refunded <= ours.refunded_money:
-        return
-    reference = f"{said.reference}:{money.to_minor(said.refunded)}"
-    key = f"{result.acquirer}:unknown_refund:{reference}"[:400]
-    new = not Case.objects.filter(dedupe_key=key).exists()
-    more = Outcome(Status.SUCCEEDED, reference, amount=said.refunded - ours.refunded_money)
-    case = unknown_refund(result.acquirer, more, said.reference, at=at, day=result.day)
-    if case is not None:
-        result.seen.add(case.dedupe_key)
-        result.opened += [case] if new else []
 
 
 def _compare_refund(result: Result, line: StatementLine, known: Ours, *, at: datetime) -> None:

@@ -10,13 +10,28 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
-from billing import calls, events, health, holds, invoices, ledger, money, outcomes, outgoing, receipts, sweeps, wake
+from billing import (
+    calls,
+    events,
+    health,
+    holds,
+    invoices,
+    ledger,
+    mismatches,
+    money,
+    outcomes,
+    outgoing,
+    receipts,
+    sending,
+    sweeps,
+    wake,
+)
 from billing.errors import Conflict, Invalid
 from billing.models import Payment, Refund
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
+LEASE = sending.LEASE
 BACK_OFF = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 3600, 6 * 3600))
 PARK_AFTER = 30  # checks: some days; it goes on being asked, but a human should know
 
@@ -111,8 +126,11 @@ def record_external(
         return apply(refund.pk, Outcome(Status.SUCCEEDED, reference, amount=amount), actor=actor, at=at)
 
 
-def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
-    """Sends a refund that is not final to the acquirer (again: the key makes it one), and applies the answer."""
+def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Refund:
+    """Sends a refund that is not final to the acquirer (again: the key makes it one), and applies the answer.
+
+    `doubtful`: an earlier try may have been made, so that a refusal of this one says nothing.
+    """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if not refund.is_live:
         return refund
@@ -126,7 +144,12 @@ def submit(refund_id: uuid.UUID, *, at: datetime) -> Refund:
         reason=refund.reason,
         receipt=receipts.of(refund),
     )
+    if not sending.claim(refund, at=at):
+        return apply(refund_id, sending.UNDER_WAY, actor="system", at=at)
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
+    if refund.sent_at is None and (outcome.decline == Decline.NOT_SENT or outcome.shut_out):
+        sending.withdraw(refund, at=at)
+    outcome = outcomes.of_the_payment(outcome) if doubtful else outcome
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
 
@@ -135,10 +158,12 @@ def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
+    if refund.is_live and refund.sent_at is None:  # some acquirers cannot tell it from another one of this payment
+        return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
     if (outcome.absent or outcome.again) and refund.is_live and not refund.acquirer_refund_id:
-        return submit(refund_id, at=at)
+        return submit(refund_id, at=at, doubtful=outcome.again)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
 
@@ -155,14 +180,14 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         if refund.status == Refund.Status.SUCCEEDED:
             receipts.note(refund, outcome.receipt, actor=actor, at=at)
             return refund
-        odd = _odd(refund, outcome)
+        odd = mismatches.odd_refund(refund, outcome, spent=lambda: holds.spent(refund))
         if odd:
             return _park(refund, odd, actor=actor, at=at)
         _note(refund, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _succeed(refund, outcome, actor=actor, at=at)
-        elif not refund.is_live or outcome.decline == Decline.NOT_SENT:
-            _save(refund)  # a promised refund is never given up because the acquirer was out of reach
+        elif not refund.is_live or outcome.decline == Decline.NOT_SENT or outcome.shut_out:
+            _save(refund)  # a promised refund is never given up because the acquirer did not hear of it
         elif outcome.status in (Status.FAILED, Status.CANCELLED):
             _fail(refund, outcome, actor=actor, at=at)
         elif outcome.status == Status.UNKNOWN and refund.status != Refund.Status.UNKNOWN:
@@ -176,16 +201,8 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
-    rows = sweeps.claim(
-        outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at)),
-        "next_check_at",
-        at=at,
-        lease=LEASE,
-        limit=limit,
-        counter="checks",
-    )
-    sweeps.each(rows, lambda pk: check(pk, at=at), lambda pk, error: sweeps.set_back(Refund, pk, error, BACK_OFF, at))
-    return len(rows)
+    due = outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at))
+    return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=BACK_OFF)
 
 
 def lock_payment(payment_id: uuid.UUID) -> Payment:
@@ -217,24 +234,6 @@ def _same(earlier: Refund, payment: Payment, amount: Money | None) -> Refund:
     if earlier.payment_id != payment.pk or (amount is not None and earlier.money != amount):
         raise Conflict("This request key was used for another refund.", "request_key_reused")
     return earlier
-
-
-def _odd(refund: Refund, outcome: Outcome) -> str:
-    if outcome.our_id and outcome.our_id != str(refund.pk):
-        return f"The acquirer answers for another order, {outcome.our_id}."
-    if outcome.amount is not None and outcome.amount != refund.money:
-        return f"The acquirer speaks of {money.spoken(outcome.amount)}, we asked for {money.spoken(refund.money)}."
-    if outcome.reference and refund.acquirer_refund_id not in ("", outcome.reference):
-        return f"The acquirer answers with another refund, {outcome.reference}."
-    brothers = refund.payment.refunds.exclude(pk=refund.pk)
-    if outcome.reference and brothers.filter(acquirer_refund_id=outcome.reference).exists():
-        return f"The acquirer answers with refund {outcome.reference}, which is another one of this payment."
-    if outcome.status == Status.SUCCEEDED and refund.status == Refund.Status.FAILED:
-        if refund.money > refund.payment.refundable:
-            return "The acquirer made a refund that it had refused, and the sum was promised again since."
-        if holds.spent(refund):
-            return "The acquirer made a refund that it had refused, and the customer has spent the sum since."
-    return ""
 
 
 def _note(refund: Refund, outcome: Outcome, at: datetime) -> None:

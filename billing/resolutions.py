@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from acquiring.types import RefundOrder, Status, Subject
-from billing import calls, events, ledger, payments, reconciliation, refunds, settlement, suspense
+from acquiring.types import Clue, Outcome, RefundOrder, Status, Subject
+from billing import calls, events, ledger, payments, reconciliation, refunds, sending, settlement, suspense
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Case, Payment, Refund
 
@@ -162,14 +162,33 @@ def _ask(case: Case, *, at: datetime) -> None:
 def _give_back(case: Case, *, at: datetime) -> None:
     order = RefundOrder(
         our_id=str(case.pk),  # the key: asked twice, it is one refund
-        payment_our_id="",
+        payment_our_id=str(case.payment.order_id) if case.payment else "",
         payment_reference=case.reference,
         amount=case.their_money - case.our_money,
         reason="Nobody owed this payment",
     )
-    said = calls.acquirer(case.acquirer).refund(order)
+    said = _earlier_try(case, order)
+    if said is None:
+        if not sending.claim(case, at=at):
+            raise _not_made("an earlier try may still be under way")
+        said = calls.acquirer(case.acquirer).refund(order)
     if said.status != Status.SUCCEEDED:
-        raise Conflict(
-            f"The acquirer has not given it back ({said.message or said.status}); the money is in suspense. Try again.",
-            "refund_not_made",
-        )
+        raise _not_made(said.message or said.status)
+
+
+def _earlier_try(case: Case, order: RefundOrder) -> Outcome | None:
+    """What became of what was asked before, maybe longer ago than its key is known; None where nothing was made."""
+    if case.sent_at is None:
+        return None
+    clue = Clue(case.created_at, order.amount, "", "", order.payment_our_id, order.payment_reference)
+    said = calls.acquirer(case.acquirer).fetch(Subject.REFUND, order.our_id, "", clue)
+    nothing = said.absent or said.again or said.status in (Status.FAILED, Status.CANCELLED)
+    if not nothing and said.amount not in (None, order.amount):
+        raise _not_made("it made a refund over another amount")
+    return None if nothing else said
+
+
+def _not_made(why: str) -> Conflict:
+    return Conflict(
+        f"The acquirer has not given it back ({why}); the money is in suspense. Try again.", "refund_not_made"
+    )

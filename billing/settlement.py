@@ -32,9 +32,7 @@ NOTED = (  # what `note` sets
     "raw",
     "next_check_at",
     "parked",
-    "decline",
-    "decline_code",
-    "decline_message",
+    *("decline", "decline_code", "decline_message", "retry_after"),
 )
 TAKEN = ("surplus", "captured", "settled_at")  # what `take` sets besides
 
@@ -87,7 +85,7 @@ def _move(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> No
     """The transitions in which no money moves."""
     if outcome.status == Status.FAILED:
         payment.next_check_at = None
-        payment.decline = outcome.decline or ""
+        payment.decline, payment.retry_after = outcome.decline or "", outcome.retry_after
         payment.decline_code, payment.decline_message = outcome.code[:60], outcome.message[:300]
         transition, reason = payment.fail, outcome.message
     elif outcome.status == Status.CANCELLED:
@@ -142,6 +140,7 @@ def take(payment: Payment, outcome: Outcome, at: datetime) -> None:
     payment.captured = money.to_minor(outcome.amount) if outcome.amount is not None else payment.amount
     payment.settled_at, payment.next_check_at = at, None
     payment.decline = payment.decline_code = payment.decline_message = ""
+    payment.retry_after = None
 
 
 def _give_back(payment: Payment, *, at: datetime) -> None:

@@ -69,7 +69,7 @@ def _asked(row: Payment | Refund, subject: Subject, reference: str, payment_refe
     acquirer = row.acquirer if isinstance(row, Payment) else row.payment.acquirer
     said = calls.acquirer(acquirer).fetch(subject, str(row.pk), reference, calls.clue(row))
     if said.status == Status.UNKNOWN:
-        if not (said.absent or said.again or row.is_live):
+        if row.status == "succeeded" and not (said.absent or said.again):
             raise Unanswered(said.message)
         return  # nothing has moved, as far as it knows
     yield StatementLine(subject, replace(said, our_id=said.our_id or str(row.pk)), payment_reference)

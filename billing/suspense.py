@@ -6,13 +6,21 @@ import uuid
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Q
 from moneyed import Money
 
 from acquiring.types import Outcome, Status
 from billing import ledger, money
-from billing.models import Case, Transfer
+from billing.models import Case, Payment, Transfer
 
 Kind = Case.Kind
+RETURNED = Q(kind=Kind.UNKNOWN_REFUND) & ~Q(resolution__in=["record", "vanished"])  # in the acquirer's cabinet
+BY_CASE = Q(kind=Kind.AMOUNT_DIFFERS, refund=None, theirs__gt=F("ours"), resolution="give_back")
+
+
+def explaining(payment: Payment) -> list[Case]:
+    """The cases that tell of money of a payment which the acquirer gave back, and no refund of ours tells of."""
+    return list(payment.cases.filter(RETURNED | BY_CASE))
 
 
 def post(case: Case, step: str, into_cash: Money, *, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,14 +44,21 @@ def claim(
 
 
 def each(
-    rows: list[Any], verb: Callable[[Any], object], failed: Callable[[Any, Exception], object] | None = None
+    rows: list[Any],
+    verb: Callable[[Any], object],
+    failed: Callable[[Any, Exception], object] | None = None,
+    lease: timedelta | None = None,
 ) -> int:
     """Does `verb` on each row; logs the ones that fail, for the lease to bring back. Returns how many went well.
 
-    `failed` is told of each one that failed, and may set it back further.
+    `failed` is told of each one that failed, and may set it back further. Where half of the `lease` has gone by, the
+    rest is left to whoever takes it up after the lease: a slow acquirer must not be called twice at the same time.
     """
-    done = 0
+    done, begun = 0, time.monotonic()
     for row in rows:
+        if lease is not None and time.monotonic() - begun > lease.total_seconds() / 2:
+            log.warning("%s is slow: the rest of its rows waits for the lease", getattr(verb, "__qualname__", verb))
+            break
         try:
             verb(row)
             done += 1
@@ -59,6 +67,24 @@ def each(
             if failed is not None:
                 _tell(failed, row, error)
     return done
+
+
+def poll(
+    due: QuerySet[Any],
+    ask: Callable[[Any], object],
+    *,
+    at: datetime,
+    lease: timedelta,
+    limit: int,
+    steps: Sequence[timedelta],
+) -> int:
+    """Asks the acquirers about up to `limit` rows of `due` whose `next_check_at` has come; returns how many they were.
+
+    A row that our own code fails for is put off by `steps`.
+    """
+    rows = claim(due, "next_check_at", at=at, lease=lease, limit=limit, counter="checks")
+    each(rows, ask, lambda pk, error: set_back(due.model, pk, error, steps, at), lease)
+    return len(rows)
 
 
 def set_back(model: type[Model], pk: Any, error: Exception, steps: Sequence[timedelta], at: datetime) -> None:

@@ -113,7 +113,7 @@ def _tbank(callback_url: str) -> Entry:
             "passwords": secrets("TBANK_PASSWORDS", BANK_SECRET),
             "callback_url": callback_url,
             "url": _url("TBANK_URL", "tbank/v2", "https://securepay.tinkoff.ru/v2"),
-            "repeat_refunds": env.bool("TBANK_REPEAT_REFUNDS", default=True),  # 0 where the terminal takes SBP
+            "repeat_refunds": env.bool("TBANK_REPEAT_REFUNDS", default=False),  # 1 where the terminal takes no SBP
             "timeout": env.float("TBANK_TIMEOUT", default=20.0),
         },
         "two_stage": env.bool("TBANK_TWO_STAGE", default=False),

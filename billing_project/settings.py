@@ -154,6 +154,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Celery: a wake-up call, never the record of work -------------------------------------------------------------
 CELERY_BROKER_URL = required("BROKER_URL", "redis://127.0.0.1:16379/0")
+# What is counted per address and person (throttles) is counted by all processes together.
+_cache = env.str("CACHE_URL", default="") or CELERY_BROKER_URL
+if _cache.startswith(("redis://", "rediss://")):
+    CACHES = {
+        "default": {
+            "BACKEND": "billing_project.cache.SharedCache",
+            "LOCATION": _cache,
+            "KEY_PREFIX": "boxoffice",
+        }
+    }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 300
@@ -264,6 +274,9 @@ CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of cha
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
 PRICE_NOTICE = timedelta(days=env.int("PRICE_NOTICE_DAYS", default=30))  # nobody's price changes sooner than this
 CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; none holds a database connection meanwhile
+CHARGING_PROCESSES = env.int(
+    "CHARGING_PROCESSES", default=4
+)  # share what an acquirer bears at once; all workers' tasks
 
 # --- Logs ---
 LOGGING = {

@@ -25,6 +25,7 @@ def write_of_the_terms(told: Sequence[events.Event]) -> Collection[int]:
     "subscription.price_announced",
     "subscription.price_kept",
     "subscription.changed",
+    "subscription.upgraded",
     "subscription.change_offered",
     "subscription.change_planned",
     "subscription.change_withdrawn",
@@ -59,7 +60,11 @@ def write_of_the_term(event: events.Event) -> None:
 
 
 def _concerns_the_customer(event: events.Event) -> bool:
-    """A page that could not be opened is told on the spot, or another acquirer has opened one."""
+    """A page that could not be opened is told on the spot, or another acquirer has opened one. That a cancellation ends
+    what was chosen for the next term goes without saying.
+    """
+    if event.kind == "subscription.change_withdrawn" and event.data.get("cancelled"):
+        return False
     return event.kind != "payment.failed" or event.data.get("decline") != "not_sent"
 
 

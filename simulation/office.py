@@ -1,17 +1,21 @@
-"""What staff do for customers beyond money: terms for nothing, personal discounts, new prices for old customers."""
+"""What staff do for customers beyond money: terms for nothing, new prices for old customers, roles, switches."""
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
 
 from accounts.models import User
-from billing import money
+from billing import health, money, staff
+from billing.models import AcquirerHealth
+from simulation.marketing import Marketing
+from simulation.patience import insist
 from simulation.world import World
 from subscriptions import grants, price_moves, prices
-from subscriptions.models import PersonalDiscount, Plan, PriceMove, Subscription
+from subscriptions.models import Plan, PriceMove, Subscription
 
 ACTOR = "user:staff"
 
@@ -22,10 +26,12 @@ class Office:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("office")
+        self._marketing = Marketing(world)
 
     def turn(self) -> None:
         """One of them."""
-        self._dice.choice([self._give, self._extend, self._favour, self._new_price, self._announce, self._withdraw])()
+        deeds = [self._give, self._extend, self._new_price, self._new_price, self._hire, self._switch]
+        self._dice.choice([*deeds, self._marketing.turn, self._marketing.turn])()
 
     def _somebody(self) -> User:
         return self._dice.choice(list(User.objects.order_by("email")))
@@ -49,15 +55,11 @@ class Office:
             verb = partial(grants.extend, row.pk, gift, actor=ACTOR, at=self._world.now, reason="It stood still")
             self._world.act("staff", f"extend {row.pk}", verb)
 
-    def _favour(self) -> None:
-        PersonalDiscount.objects.create(
-            user=self._somebody(), percent=self._dice.choice((5, 50, 100)), valid_from=self._world.now
-        )
-
     def _new_price(self) -> None:
         """A new price for those who come, and a move for those who are there, to be announced."""
-        plan, at = self._plan(), self._world.now
-        amount = money.from_minor(self._dice.randint(20_000, 300_000), "RUB")
+        plan, at = self._dice.choice(list(Plan.objects.order_by("pk"))), self._world.now
+        least, most = (500, 5_000) if plan.hourly else (20_000, 300_000)
+        amount = money.from_minor(self._dice.randint(least, most), "RUB")
 
         def verb() -> PriceMove:
             price = prices.add(plan, amount, starts_at=at, at=at)
@@ -65,18 +67,53 @@ class Office:
             wanted = price_moves.Proposal(plan, price, begins, "Everything is dearer")
             return price_moves.propose(wanted, actor=ACTOR, at=at)
 
-        self._world.act("staff", f"new price of {plan.code}", verb)
+        move = insist(self._world, "staff", f"new price of {plan.code}", verb)
+        if move is not None:
+            self._world.schedule(at + timedelta(days=1), partial(self._announce, move.pk))
 
-    def _announce(self) -> None:
-        if move := self._some_move(PriceMove.Status.DRAFT):
-            verb = partial(price_moves.announce, move.pk, actor=ACTOR, at=self._world.now)
-            self._world.act("staff", f"announce {move.pk}", verb)
+    def _announce(self, move_id: uuid.UUID) -> None:
+        """After a night's sleep; some think better of it, before or after."""
+        insist(
+            self._world,
+            "staff",
+            f"announce {move_id}",
+            partial(price_moves.announce, move_id, actor=ACTOR, at=self._world.now),
+        )
+        if self._dice.random() < 0.4:
+            later = self._world.now + timedelta(days=self._dice.uniform(0, 40))
+            self._world.schedule(later, partial(self._withdraw, move_id))
 
-    def _withdraw(self) -> None:
-        if move := self._some_move(PriceMove.Status.ANNOUNCED):
-            verb = partial(price_moves.withdraw, move.pk, actor=ACTOR, at=self._world.now)
-            self._world.act("staff", f"withdraw {move.pk}", verb)
+    def _withdraw(self, move_id: uuid.UUID) -> None:
+        insist(
+            self._world,
+            "staff",
+            f"withdraw {move_id}",
+            partial(price_moves.withdraw, move_id, actor=ACTOR, at=self._world.now),
+        )
 
-    def _some_move(self, status: str) -> PriceMove | None:
-        moves = list(PriceMove.objects.filter(status=status).order_by("created_at", "pk"))
-        return self._dice.choice(moves) if moves else None
+    def _hire(self) -> None:
+        """Somebody becomes staff, or is no more."""
+        roles = self._dice.choice(([], ["support"], ["support", "marketing"]))
+        verb = partial(staff.set_roles, self._somebody().pk, roles, by=self._boss(), at=self._world.now)
+        insist(self._world, "staff", f"roles {roles}", verb)
+
+    def _boss(self) -> User:
+        boss, _ = User.objects.get_or_create(
+            email="boss@example.com", defaults={"is_staff": True, "is_superuser": True, "date_joined": self._world.now}
+        )
+        return boss
+
+    def _switch(self) -> None:
+        """An acquirer opens no new pages for some hours."""
+        name, at = self._dice.choice(sorted(self._world.banks)), self._world.now
+
+        def verb() -> AcquirerHealth:
+            health.all_rows(at=at)
+            return health.switch_off(name, actor=ACTOR, reason="It is slow today", at=at)
+
+        insist(self._world, "staff", f"switch off {name}", verb)
+        self._world.schedule(at + timedelta(hours=self._dice.uniform(1, 8)), partial(self._switch_on, name))
+
+    def _switch_on(self, name: str) -> None:
+        verb = partial(health.switch_on, name, actor=ACTOR, reason="It is well again", at=self._world.now)
+        insist(self._world, "staff", f"switch on {name}", verb)

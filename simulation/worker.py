@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from billing import callbacks, checkouts, events, payments, refunds
+from billing import callbacks, checkouts, events, payments, receipts, refunds, request_keys
 from billing.models import Callback, Delivery
 from notifications import mailings
 from simulation import questions
@@ -26,6 +26,14 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
     "refunds": (
         refunds.poll_due,
         "SELECT min(next_check_at) FROM billing_refund WHERE next_check_at IS NOT NULL",
+    ),
+    "receipts": (
+        receipts.poll_due,
+        "SELECT min(next_check_at) FROM billing_receipt WHERE next_check_at IS NOT NULL",
+    ),
+    "request keys": (
+        request_keys.prune,
+        "SELECT min(created_at) + interval '7 days' FROM billing_requestkey",
     ),
     "events": (
         events.deliver_due,

@@ -94,16 +94,15 @@ def cancel(
         subscription = lifecycle.lock(subscription_id)
         if request_key and (done := _done_before(subscription, request_key)):
             return done
+        why = "The subscription was cancelled"
         if subscription.status in terms.RUNNING:
-            terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was cancelled")
+            terms.close_waiting(subscription, actor=actor, at=at, reason=why)
         shares = _shares(subscription, at)
         seen = _preview(subscription, shares)
-        if expected_refund is not None and expected_refund != seen.refund:
-            raise Conflict(
-                f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
-            )
-        subscription.cancelled_at, subscription.cancel_reason = at, reason[:300]  # the event keeps all of it
-        subscription.cancel_key = request_key or ""
+        _check_refund(expected_refund, seen)
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled=True)
+        subscription.cancelled_at, subscription.cancel_key = at, request_key or ""
+        subscription.cancel_reason = reason[:300]  # the event keeps all of it
         _end_at(subscription, seen.access_until, shares)
         events.change(
             subscription,
@@ -120,6 +119,13 @@ def cancel(
         ]
     made = tuple(refunds.submit(refund.pk, at=at) for refund in promised)
     return Cancelled(subscription, made)
+
+
+def _check_refund(expected: Money | None, seen: Preview) -> None:
+    if expected is not None and expected != seen.refund:
+        raise Conflict(
+            f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
+        )
 
 
 def _told(subscription: Subscription, seen: Preview, at: datetime) -> dict[str, str]:
@@ -206,7 +212,7 @@ def _shares(subscription: Subscription, at: datetime) -> list[Share]:
 
     Where all are over, the last one tells why nothing comes back. Raises Conflict where there is nothing to cancel.
     """
-    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account")
+    begun = subscription.periods.filter(starts_at__isnull=False).select_related("invoice", "invoice__account", "plan")
     periods = list(begun.order_by("number"))
     if subscription.status not in terms.RUNNING or not periods:
         raise Conflict("There is nothing to cancel: this subscription is not running.", "not_cancellable")

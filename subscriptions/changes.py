@@ -73,7 +73,7 @@ def preview(subscription: Subscription, plan: str | int, *, at: datetime) -> Swi
         min(returnable, left.amount),
         left.counts_from,
         ends_at,
-        _explained(offer, left, to_pay, subscription),
+        _explained(offer, left, to_pay, period.sold.name),
     )
 
 
@@ -174,7 +174,7 @@ def _card(subscription: Subscription, by_staff: bool) -> uuid.UUID:
     return subscription.method.pk
 
 
-def _explained(offer: offers.Offer, left: pricing.Credit, to_pay: Money, subscription: Subscription) -> str:
+def _explained(offer: offers.Offer, left: pricing.Credit, to_pay: Money, before: str) -> str:
     if not left.amount.amount:
         return f"{offer.quote.explanation} Nothing is left of your term to count, so that is to be paid."
     progress = "the one in progress"
@@ -183,7 +183,7 @@ def _explained(offer: offers.Offer, left: pricing.Credit, to_pay: Money, subscri
     )
     local = left.counts_from.astimezone(offer.plan.zone)
     return (
-        f"{offer.quote.explanation} Of {subscription.plan.name} {months}: "
+        f"{offer.quote.explanation} Of {before} {months}: "
         f"{money.spoken(left.amount)} less. The new term is counted from {local.day} {local:%B %Y}, when "
         f"that month began. To pay: {money.spoken(to_pay)}."
     )

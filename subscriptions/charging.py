@@ -19,8 +19,9 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 from django.db.models import Q
 
+from acquiring import registry
 from acquiring.types import Outcome
-from billing import charges, sweeps
+from billing import calls, charges, sweeps
 from billing.models import Invoice, Payment
 from subscriptions import dunning, herds, terms
 from subscriptions.models import Change, Period, Subscription
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FEW = 2  # fewer are not worth a batch
 BATCH = 64  # written, or settled, together
+AHEAD = 4  # begun for each call that an acquirer bears at once: what is begun must be sent well within its lease
 PATIENCE = 0.2  # seconds that an answer waits for others to be settled with
 
 # Only while it stands as the sweep has left it: news of the payment may have begun the next term already.
@@ -44,14 +46,17 @@ Verb = Callable[[uuid.UUID], object]
 def each_at_once(due: list[uuid.UUID], long_way: Verb, *, claimed_to: datetime, at: datetime) -> None:
     """Charges the billed next terms of these subscriptions, up to `CHARGES_AT_ONCE` at a time.
 
+    At an acquirer that bears fewer (`calls.in_turn`) the others wait, and fewer are begun ahead: none waits long.
     `long_way` charges one, whatever it is like. `claimed_to`: the `next_charge_at` that the sweep has given them.
     """
     at_once = min(settings.CHARGES_AT_ONCE, len(due))
     if settings.CHARGES_AT_ONCE <= 1 or len(due) < FEW:
         sweeps.each(due, long_way)
         return
+    tight = [calls.at_once(name) for name in registry.names()]
+    ahead = min([BATCH, *(AHEAD * each for each in tight if 0 < each < at_once)])
     with ThreadPoolExecutor(at_once) as pool:
-        _Crew(pool, at_once, long_way, claimed_to, at).see_to(due)
+        _Crew(pool, at_once, ahead, long_way, claimed_to, at).see_to(due)
 
 
 def late(began: float) -> timedelta:
@@ -72,6 +77,7 @@ class _Crew:
 
     pool: ThreadPoolExecutor
     at_once: int
+    ahead: int  # begun together, and waiting for a free thread
     long_way: Verb
     claimed_to: datetime
     at: datetime
@@ -82,8 +88,10 @@ class _Crew:
     def see_to(self, due: list[uuid.UUID]) -> None:
         left = list(due)
         while left or self.sent or self.odd:
-            while left and len(self.sent) + len(self.odd) < self.at_once + BATCH:  # some wait for the next free thread
-                some, left = left[:BATCH], left[BATCH:]
+            while (
+                left and len(self.sent) + len(self.odd) < self.at_once + self.ahead
+            ):  # some wait for the next free thread
+                some, left = left[: self.ahead], left[self.ahead :]
                 self._begin(some)
             self._settle()
 

@@ -2,6 +2,7 @@
 
 Three ways that never mix. Declined: the ladder of `terms.charge_times`, or an end where this card will not do.
 The acquirer's fault, or ours: again soon, with back-off, no step of the ladder. Unknown: nothing, until it is known.
+Where the acquirer says when another try is welcome (`Payment.retry_after`), none is made before.
 """
 
 from __future__ import annotations
@@ -79,8 +80,15 @@ def _when(subscription: Subscription, declined: list[Payment], faults: list[Paym
         due = next((moment for moment in times if moment > declined[-1].created_at), None)
     else:  # a card that was never tried is tried at once
         due = times[0] if times else None
-    if due is None or (subscription.access_until is not None and max(due, at) >= subscription.access_until):
+    over = subscription.access_until
+    if due is None or (over is not None and max(due, at) >= over):
         return Step()
+    welcome = max((p.retry_after for p in [*declined, *faults] if p.retry_after is not None), default=due)
+    if over is not None and welcome >= over:
+        return Step(
+            stop=f"The bank takes this card again only from {terms.spoken(welcome, subscription.plan.zone)} on."
+        )
+    due = max(due, welcome)
     return Step(now=True) if due <= at else Step(at=due)
 
 

@@ -12,7 +12,7 @@ from billing.models import Invoice
 from subscriptions import herds, lifecycle, terms
 from subscriptions.models import Subscription
 
-BATCH = 1_000
+BATCH = 2_000
 LEASE = timedelta(minutes=2)
 State = Subscription.Status
 Step = tuple[str, str]  # from this state to that one

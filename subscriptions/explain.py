@@ -13,7 +13,7 @@ from datetime import datetime
 from accounts.models import User
 from billing import explanations, ledger, money
 from billing.models import Payment, Refund
-from subscriptions import agreements, offers, terms, trials
+from subscriptions import agreements, favours, offers, terms, trials
 from subscriptions.models import Change, Meter, Moving, Period, Plan, Price, Subscription
 
 State = Subscription.Status
@@ -156,8 +156,10 @@ def _standing(row: Subscription, at: datetime) -> str:
             if row.status == State.ACTIVE
             else (f"{name} was tried for nothing, to {till}{grace}.")
         )
+    billed = favours.instead_of(row)  # and another plan takes its place, as a favour
+    paid = billed.name if billed else name
     if row.status == State.PAST_DUE:
-        return f"{name} was paid to {till} and the next term is not paid yet: these are the days of grace."
+        return f"{paid} was paid to {till} and the next term is not paid yet: these are the days of grace."
     if row.status == State.PAUSED:
         since = terms.spoken(row.paused_at, zone)
         return f"{name} is paused since {since}; its end, {till}, moves by each whole day of rest."
@@ -168,8 +170,9 @@ def _standing(row: Subscription, at: datetime) -> str:
         rest = "what is left of it goes on to its end" if row.has_access(at) else "nothing is left of it"
         return f"{name} was cancelled on {on}; {rest}."
     if row.status in (State.EXPIRED, State.ENDED):
-        return f"{name} was paid to {till} and is over."
-    return f"{name} is paid to {till}."
+        return f"{paid} was paid to {till} and is over."
+    instead = f"; until then {name} takes its place, and that costs nothing" if billed else ""
+    return f"{paid} is paid to {till}{instead}."
 
 
 def last_try(row: Subscription) -> str:

@@ -13,12 +13,13 @@ from accounts.models import User
 from billing import events, invoices, ledger
 from billing.errors import Conflict, Invalid, NotFound, Refused
 from billing.models import Invoice
-from subscriptions import lifecycle, terms
+from subscriptions import lifecycle, terms, wanted
 from subscriptions.calendar import anchor_at, continued, days_after
 from subscriptions.models import Period, Plan, Price, Subscription
 
 MOST_MONTHS, MOST_DAYS, MOST_PEOPLE = 24, 366, 500
 GIVEN = "gift"  # the purpose of such an invoice
+TOLD = ("subscription.given", "subscription.extended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ def extended_till(subscription: Subscription, gift: Gift, *, at: datetime) -> da
     return end
 
 
-def give(user_id: uuid.UUID, gift: Gift, *, actor: str, at: datetime, reason: str) -> Subscription:
+def give(
+    user_id: uuid.UUID, gift: Gift, *, actor: str, at: datetime, reason: str, request_key: str | None = None
+) -> Subscription:
     """Gives somebody a term for nothing: a new subscription, or a longer one where they have the same plan.
 
-    Raises NotFound `user_not_found`, `plan_not_found`; Invalid `bad_term`; Conflict `already_subscribed` for another
-    plan or one that waits or is paused, `too_short`.
+    The same `request_key` finds what it gave before. Raises NotFound `user_not_found`, `plan_not_found`; Invalid
+    `bad_term`; Conflict `already_subscribed` for another plan or one that waits or is paused, `too_short`.
     """
     _check(gift)
     plan, price = _plan(gift.plan, at)
@@ -70,15 +73,17 @@ def give(user_id: uuid.UUID, gift: Gift, *, actor: str, at: datetime, reason: st
         user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
         if user is None:
             raise NotFound("There is no such person.", "user_not_found")
+        if given := wanted.done(request_key, user.pk, *TOLD):
+            return given
         live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
         if live is None:
-            return _begin(user, plan, price, gift, actor=actor, at=at, reason=reason)
+            return _begin(user, plan, price, gift, actor=actor, at=at, reason=reason, key=request_key or "")
         if live.plan_id != plan.pk:
             raise Conflict(f"They have {live.plan.name} already.", "already_subscribed", subscription=str(live.pk))
         if live.status not in (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE):
             state = live.get_status_display().lower()
             raise Conflict(f"They have one already: {state}.", "already_subscribed", subscription=str(live.pk))
-        return extend(live.pk, gift, actor=actor, at=at, reason=reason)
+        return extend(live.pk, gift, actor=actor, at=at, reason=reason, request_key=request_key)
 
 
 def extend(
@@ -89,13 +94,17 @@ def extend(
     at: datetime,
     reason: str,
     expected_till: datetime | None = None,
+    request_key: str | None = None,
 ) -> Subscription:
     """Adds a term for nothing to a running subscription, where the paid one ends. One past due is active again.
 
-    Raises NotFound; Invalid `bad_term`; Conflict `not_running`, `too_short`, `stale_till`.
+    The same `request_key` finds what it did. Raises NotFound; Invalid `bad_term`; Conflict `not_running`, `too_short`,
+    `stale_till`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
+        if wanted.done(request_key, subscription.user_id, *TOLD):
+            return subscription
         begin, end = subscription.valid_till, extended_till(subscription, gift, at=at)
         if expected_till is not None and expected_till != end:
             raise Conflict("It would end at another time now; look again.", "stale_till", till=end.isoformat())
@@ -110,7 +119,7 @@ def extend(
         subscription.valid_till, subscription.access_until = end, end + subscription.plan.grace
         terms.look_ahead(subscription)
         changed = ["anchor_at", "valid_till", "access_until", *terms.AHEAD]
-        data = terms.told(subscription) | {"given": gift.length}
+        data = terms.told(subscription) | {"given": gift.length, "key": request_key or ""}
         if subscription.status == Subscription.Status.PAST_DUE:
             events.change(
                 subscription, subscription.recover, actor=actor, at=at, reason=reason, save=changed, data=data
@@ -122,21 +131,26 @@ def extend(
     return subscription
 
 
-def give_many(people: Iterable[str], gift: Gift, *, actor: str, at: datetime, reason: str) -> list[Outcome]:
+def give_many(
+    people: Iterable[str], gift: Gift, *, actor: str, at: datetime, reason: str, request_key: str | None = None
+) -> list[Outcome]:
     """Gives the same to many, by e-mail or id, each for itself: who cannot get it keeps nobody else from it.
 
-    Somebody named twice gets it once. Raises NotFound `plan_not_found`; Invalid `bad_term`, `too_many`.
+    Somebody named twice gets it once; so does who is named again with the same `request_key`. Raises NotFound
+    `plan_not_found`; Invalid `bad_term`, `too_many`.
     """
     _check(gift)
     _plan(gift.plan, at)
-    wanted = list(dict.fromkeys(name.strip() for name in people if name.strip()))
-    if len(wanted) > MOST_PEOPLE:
+    names = list(dict.fromkeys(name.strip() for name in people if name.strip()))
+    if len(names) > MOST_PEOPLE:
         raise Invalid(f"Name {MOST_PEOPLE} people at most.", "too_many")
     seen: set[uuid.UUID] = set()
-    return [_one_of_many(name, gift, seen, actor=actor, at=at, reason=reason) for name in wanted]
+    return [_one_of_many(name, gift, seen, actor=actor, at=at, reason=reason, key=request_key) for name in names]
 
 
-def _one_of_many(name: str, gift: Gift, seen: set[uuid.UUID], *, actor: str, at: datetime, reason: str) -> Outcome:
+def _one_of_many(
+    name: str, gift: Gift, seen: set[uuid.UUID], *, actor: str, at: datetime, reason: str, key: str | None
+) -> Outcome:
     user = _person(name)
     if user is None:
         return Outcome(name, None, "There is no such person.")
@@ -144,7 +158,7 @@ def _one_of_many(name: str, gift: Gift, seen: set[uuid.UUID], *, actor: str, at:
         return Outcome(name, None, "Named before under another name; given once.")
     seen.add(user.pk)
     try:
-        given = give(user.pk, gift, actor=actor, at=at, reason=reason)
+        given = give(user.pk, gift, actor=actor, at=at, reason=reason, request_key=key)
     except Refused as refusal:
         return Outcome(name, None, refusal.detail)
     return Outcome(name, given, "Given.")
@@ -174,7 +188,9 @@ def _plan(plan: str | int, at: datetime) -> tuple[Plan, Price]:
     return found, price
 
 
-def _begin(user: User, plan: Plan, price: Price, gift: Gift, *, actor: str, at: datetime, reason: str) -> Subscription:
+def _begin(
+    user: User, plan: Plan, price: Price, gift: Gift, *, actor: str, at: datetime, reason: str, key: str
+) -> Subscription:
     """A new subscription whose invoice is waived: its event begins the term, as money would."""
     subscription = Subscription.objects.create(user=user, plan=plan, price=price, created_at=at)
     invoice = _invoice(user.pk, plan, price, gift, actor=actor, at=at)
@@ -188,6 +204,7 @@ def _begin(user: User, plan: Plan, price: Price, gift: Gift, *, actor: str, at: 
         "begins": terms.spoken_date(begin, plan.zone),
         "ends": terms.spoken(ends, plan.zone),
         "later": begin > at,
+        "key": key,
     }
     events.emit("subscription.given", subscription, actor=actor, at=at, reason=reason, data=news)
     invoices.waive(invoice.pk, actor=actor, at=at, reason=reason)

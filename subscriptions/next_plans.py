@@ -33,10 +33,7 @@ def plan_next(
         switching.running(subscription, at)
         offer = switching.other(subscription, plan, at=at)
         price = offer.quote.total
-        if expected_price is not None and expected_price != price:
-            raise Conflict(
-                f"The price has changed: it is {money.spoken(price)} now.", "stale_total", total=money.plain(price)
-            )
+        _check_price(expected_price, price)
         if (subscription.next_plan_id, subscription.next_price_id) == (offer.plan.pk, offer.price.pk):
             return subscription
         _bill_anew(subscription, actor=actor, at=at)
@@ -54,28 +51,28 @@ def plan_next(
     return subscription
 
 
-def keep_plan(subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "") -> Subscription:
-    """Withdraws the plan of the next term: the one of now goes on. Raises NotFound; Conflict `no_change_planned`.
+def keep_plan(
+    subscription_id: uuid.UUID, *, actor: str, at: datetime, reason: str = "", expected_price: Money | None = None
+) -> Subscription:
+    """Withdraws the plan of the next term: the one of now goes on at its price, which `expected_price` says was shown.
 
-    While the next term is charged, Conflict `renewal_in_progress`.
+    Raises NotFound; Conflict `no_change_planned`, `stale_total`; while the next term is charged `renewal_in_progress`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         if subscription.next_plan is None:
             raise Conflict("No other plan was chosen for the next term.", "no_change_planned")
+        _check_price(expected_price, subscription.price.money)
         _bill_anew(subscription, actor=actor, at=at)
-        withdrawn = subscription.next_plan.name
-        subscription.next_plan = subscription.next_price = None
-        subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
-        events.emit(
-            "subscription.change_withdrawn",
-            subscription,
-            actor=actor,
-            at=at,
-            reason=reason,
-            data=terms.told(subscription) | {"next_plan": withdrawn},
-        )
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason=reason)
     return subscription
+
+
+def _check_price(shown: Money | None, price: Money) -> None:
+    if shown is not None and shown != price:
+        raise Conflict(
+            f"The price has changed: it is {money.spoken(price)} now.", "stale_total", total=money.plain(price)
+        )
 
 
 def _bill_anew(subscription: Subscription, *, actor: str, at: datetime) -> None:

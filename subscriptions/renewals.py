@@ -14,7 +14,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Qu
 from django.db.models.functions import Coalesce
 from moneyed import Money
 
-from billing import bulk, events, guard, invoices, ledger, money, payments
+from billing import bulk, calls, events, guard, invoices, ledger, money, payments
 from billing.errors import Refused
 from billing.models import Invoice, Payment
 from subscriptions import charging, discounts, dunning, herds, lifecycle, offers, redemptions, terms
@@ -65,15 +65,18 @@ def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
         subscription = lifecycle.lock(subscription_id)
         period, step = _next_step(subscription, at)
         _note(subscription, step, at)
+        card = subscription.method
     if step.close:
-        payments.cancel(step.close, at=at)
-    if not step.now or period is None or period.invoice_id is None:
+        with calls.in_turn(Payment.objects.values_list("acquirer", flat=True).get(pk=step.close)):
+            payments.cancel(step.close, at=at)
+    if not step.now or period is None or period.invoice_id is None or card is None:
         return None
     if period.paid is not None and not period.paid:  # discounts took everything off
         invoices.waive(period.invoice_id, actor="system", at=at)
         return None
     try:
-        payment = payments.start(period.invoice_id, actor="system", at=at, method_id=subscription.method_id)
+        with calls.in_turn(card.acquirer):
+            payment = payments.start(period.invoice_id, actor="system", at=at, method_id=card.pk)
     except Refused as refusal:  # closed or the card removed in this very moment: the lease brings it back to look
         log.info("renewal of %s: %s", subscription_id, refusal.detail)
         return None

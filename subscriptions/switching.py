@@ -68,7 +68,7 @@ def running(subscription: Subscription, at: datetime) -> Period:
     """The term that runs at `at`. Raises Conflict `not_running`."""
     period = (
         subscription.periods.filter(starts_at__lte=at, ends_at__gt=at)
-        .select_related("invoice", "invoice__account")
+        .select_related("invoice", "invoice__account", "plan")
         .first()
     )
     if subscription.status != Subscription.Status.ACTIVE or period is None:

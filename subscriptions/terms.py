@@ -140,6 +140,16 @@ def close_waiting(subscription: Subscription, *, actor: str, at: datetime, reaso
     period.save(update_fields=["closed_at"])
 
 
+def drop_next_plan(subscription: Subscription, *, actor: str, at: datetime, reason: str, **told_too: object) -> None:
+    """The plan chosen for the next term of a locked subscription is off. Nothing where none was chosen."""
+    if subscription.next_plan is None:
+        return
+    data = told(subscription) | {"next_plan": subscription.next_plan.name} | told_too
+    subscription.next_plan = subscription.next_price = None
+    subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
+    events.emit("subscription.change_withdrawn", subscription, actor=actor, at=at, reason=reason, data=data)
+
+
 def spoken(at: datetime | None, zone: tzinfo) -> str:
     """28 February 2026, 12:00 MSK"""
     if at is None:

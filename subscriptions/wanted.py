@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
 from moneyed import Money
 
 from billing.errors import Conflict
+from billing.models import Event
 from subscriptions import offers, redemptions
 from subscriptions.models import Subscription
 
@@ -51,3 +53,10 @@ def same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscripti
     if earlier.plan_id != offer.plan.pk or order.expected_total not in (None, figure):
         raise Conflict("This request key was used for another order.", "request_key_reused")
     return earlier
+
+
+def done(request_key: str | None, user_id: uuid.UUID, *kinds: str) -> Subscription | None:
+    """What a request with this key has made of a customer's subscription, as an event of these kinds tells."""
+    told = Event.objects.filter(user_id=user_id, kind__in=kinds, data__key=request_key) if request_key else None
+    event = told.first() if told is not None else None
+    return Subscription.objects.get(pk=event.subject_id) if event else None

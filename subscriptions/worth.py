@@ -65,7 +65,7 @@ def term(subscription: Subscription, period: Period) -> pricing.Term | None:
         starts_at=period.counts_from or period.starts_at,
         ends_at=period.ends_at,
         paid_at=behind[0].payment.settled_at,
-        zone=subscription.plan.zone,
+        zone=period.sold.zone,
         cooling_off=settings.COOLING_OFF,
         anchor_at=subscription.anchor_at,
     )

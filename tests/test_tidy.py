@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from local.postgres import SETTINGS
+
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("accounts", "acquiring", "billing", "billing_project", "notifications", "subscriptions")
 FOLDERS = (*PRODUCT, "benchmarks", "script", "tests")
@@ -144,3 +146,8 @@ def test_the_example_of_production_names_every_setting():
 
     assert "SECRET_KEY" in read
     none(sorted(read - shown))
+
+
+def test_postgresql_is_set_up_in_compose_as_on_a_laptop() -> None:
+    compose = (ROOT / "compose.yaml").read_text()
+    assert not [name for name, value in SETTINGS.items() if f"-c {name}={value}" not in compose]

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Response, Unanswered, redact
 from acquiring.reading import Malformed, field, minor, moment, money, one_of, signed, text, text_or_none, whole
@@ -68,12 +68,9 @@ class Sandbox:
         timeout: float = 10.0,
         adapter: Adapter | None = None,
     ) -> None:
-        if not url or not merchant or not secret:
-            raise ValueError("the sandbox acquirer needs url, merchant and secret")
-        if isinstance(callback_secrets, str) or not callback_secrets or not all(callback_secrets):
-            raise ValueError("the sandbox acquirer needs callback_secrets: a list of at least one, none of them empty")
+        options.needed("the sandbox acquirer", url=url, merchant=merchant, secret=secret)
         self._client = Client(url, (merchant, secret), timeout, adapter=adapter)
-        self._callback_secrets = tuple(callback_secrets)
+        self._callback_secrets = options.several("the sandbox acquirer", callback_secrets=callback_secrets)
         self._callback_url = callback_url
 
     def checkout(self, charge: Charge) -> Outcome:
@@ -96,7 +93,7 @@ class Sandbox:
     def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         """Releases a hold or closes an unpaid page; a charge still on its way will be refused."""
         outcome = self._act("/api/payments/void", {"order_id": our_id}, payment_outcome)
-        if outcome.decline is Decline.NOT_SENT:  # says nothing of the payment itself
+        if outcome.decline is Decline.NOT_SENT or outcome.shut_out:  # says nothing of the payment itself
             return Outcome.unknown(outcome.message)
         return outcome
 
@@ -163,20 +160,18 @@ Translate = Callable[[Any], Outcome]
 
 
 def acted(answer: Response, translate: Translate) -> Outcome:
-    """What a request to act came to."""
+    """What a request to act came to. Raises Malformed."""
     if answer.ok:
-        try:
-            return translate(answer.body)
-        except Malformed as problem:
-            return Outcome.unknown(f"the bank's answer cannot be read: {problem}")
+        return translate(answer.body)
     code, message = _error(answer.body)
     raw = redact(answer.body) if isinstance(answer.body, dict) else {}
     if code == "voided":
         return Outcome(Status.CANCELLED, code=code, message=message, raw=raw)
-    if answer.status == 409 or code == "idempotency_mismatch":
+    if asking.is_unclear(answer, theirs=bool(code)) or code == "idempotency_mismatch":
         # The bank knows this id in another shape or state. It may well have moved money: only `fetch` can tell.
         return Outcome(Status.UNKNOWN, code=code, message=message, raw=raw)
-    return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, raw=raw)
+    shut_out = answer.status in asking.SHUT_OUT
+    return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, shut_out=shut_out, raw=raw)
 
 
 def payment_outcome(data: Any) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +23,15 @@ def refuse() -> None:
     bank = the_bank()
     if bank.faults.refusing():
         bank.hang_up(request.environ)
+
+
+def is_merchant() -> bool:
+    """Whether the request bears the merchant's name and secret (HTTP Basic). Takes as long for a wrong one."""
+    config, authorization = the_bank().config, request.authorization
+    if authorization is None or authorization.type != "basic":
+        return False
+    given = f"{authorization.username}:{authorization.password}".encode()
+    return hmac.compare_digest(given, f"{config.merchant}:{config.secret}".encode())
 
 
 def slow() -> None:

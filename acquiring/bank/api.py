@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ api = Blueprint("api", __name__, url_prefix="/api")
 def _door() -> Response | None:
     """Who may come in: nobody while refusing, only the merchant, and slowly if so ordered."""
     acting.refuse()
-    if not _known(request.authorization):
+    if not acting.is_merchant():
         return reply(401, _problem("unauthorized", "wrong merchant or secret"))
     acting.slow()
     return None
@@ -36,14 +35,6 @@ def _door() -> Response | None:
 @api.errorhandler(Refusal)
 def _refused(refusal: Refusal) -> Response:
     return reply(refusal.status, _problem(refusal.code, refusal.message))
-
-
-def _known(authorization: Any) -> bool:
-    config = the_bank().config
-    if authorization is None or authorization.type != "basic":
-        return False
-    given = f"{authorization.username}:{authorization.password}".encode()
-    return hmac.compare_digest(given, f"{config.merchant}:{config.secret}".encode())
 
 
 @api.post("/payments")

@@ -170,8 +170,8 @@ class PaymentAdmin(WithDeeds):
             "card", telling.link_column("method", "Saved card"), "on_top", "explained",
         )}),
         ("At the acquirer", {"fields": (
-            "acquirer", "acquirer_payment_id", "id", "refused", "checks",
-            telling.moment_column("next_check_at", "Asked again"),
+            "acquirer", "acquirer_payment_id", "id", "refused", telling.moment_column("retry_after", "Takes it again"),
+            "checks", telling.moment_column("next_check_at", "Asked again"),
         )}),
         ("Times", {"fields": (
             telling.moment_column("created_at", "Begun"), telling.moment_column("settled_at", "Paid"),

@@ -36,9 +36,8 @@ class Invoices(APIView):
     )
     def get(self, request: Request) -> Response:
         """One's own invoices, newest first."""
-        pages = NewestFirst()
-        rows = pages.paginate_queryset(shapes.invoices().filter(user=people.caller(request)), request, view=self)
-        return pages.get_paginated_response(shapes.invoices_json(rows or []))
+        own = shapes.invoices().filter(user=people.caller(request))
+        return NewestFirst().answer(self, own, shapes.invoices_json)
 
 
 class InvoiceDetail(APIView):

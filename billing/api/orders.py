@@ -106,9 +106,7 @@ class Orders(APIView):
     )
     def get(self, request: Request) -> Response:
         """One's own orders, newest first."""
-        pages = NewestFirst()
-        rows = pages.paginate_queryset(_sought(request), request, view=self) or []
-        return pages.get_paginated_response(OrderSerializer(_shown(rows), many=True).data)
+        return NewestFirst().answer(self, _sought(request), lambda rows: OrderSerializer(_shown(rows), many=True).data)
 
     @says(
         "order",

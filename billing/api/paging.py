@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from billing.errors import Invalid
 
@@ -40,3 +44,7 @@ class NewestFirst(CursorPagination):
         if cursor and cursor.position is not None and (moment is None or moment.tzinfo is None):
             raise Invalid("This cursor is not one that a page gave.", "bad_cursor")
         return cursor  # type: ignore[no-any-return]
+
+    def answer(self, view: APIView, rows: QuerySet[Any], shown: Callable[[list[Any]], Any]) -> Response:
+        """One page of the rows that `view` was asked for, each as `shown`. Raises Invalid as above."""
+        return self.get_paginated_response(shown(self.paginate_queryset(rows, view.request, view=view) or []))

@@ -57,6 +57,7 @@ class DeclineSerializer(serializers.Serializer[Payment]):
     kind = serializers.CharField(source="decline", help_text="What to do next: another_card, retry_later, ...")
     code = serializers.CharField(source="decline_code")
     message = serializers.CharField(source="decline_message")
+    retry_after = Moment(allow_null=True, help_text="When the bank takes this card again; null where it does not say.")
 
 
 class PaymentSerializer(serializers.Serializer[Payment]):

@@ -70,8 +70,12 @@ class Payment(StatefulModel):
     decline = models.CharField(max_length=20, blank=True, help_text="What to do next.")
     decline_code = models.CharField(max_length=60, blank=True)
     decline_message = models.CharField(max_length=300, blank=True)
+    retry_after = models.DateTimeField(
+        null=True, blank=True, help_text="When the acquirer welcomes another try with this card, where it said so."
+    )
     raw = models.JSONField(default=dict, blank=True, help_text="The acquirer's last answer, secrets removed.")
     next_check_at = models.DateTimeField(null=True, blank=True, help_text="When the acquirer is asked again.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was given to the acquirer again.")
     checks = models.PositiveSmallIntegerField(default=0)
     parked = models.TextField(blank=True, help_text="Why a human must look, in a plain sentence.")
     settled_at = models.DateTimeField(null=True, blank=True)

@@ -32,6 +32,7 @@ class Case(StatefulModel):
         OPEN = "open", "Open"
         RESOLVED = "resolved", "Resolved"
 
+    LIVE = (Status.OPEN,)
     noun = "case"
     told_as: ClassVar[dict[str, str]] = {"open": "opened"}
 
@@ -49,6 +50,7 @@ class Case(StatefulModel):
     sentence = models.TextField(help_text="What differs, in words.")
     day = models.DateField(null=True, blank=True, help_text="Of the statement that showed it.")
     dedupe_key = models.CharField(max_length=400, unique=True, help_text="Equal for one difference seen twice.")
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When the acquirer was last asked to give it back.")
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

@@ -45,6 +45,7 @@ class Refund(StatefulModel):
     decline_message = models.CharField(max_length=300, blank=True)
     raw = models.JSONField(default=dict, blank=True)
     next_check_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True, help_text="When it was last given to the acquirer.")
     checks = models.PositiveSmallIntegerField(default=0)
     parked = models.TextField(blank=True, help_text="Why a human must look, in a plain sentence.")
     settled_at = models.DateTimeField(null=True, blank=True)

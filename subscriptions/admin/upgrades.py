@@ -1,4 +1,4 @@
-"""A dearer plan at once, by staff: the difference charged to the card that renews, or offered by mail."""
+"""A dearer plan at once, by staff: the difference charged to the card that renews, offered by mail, or for nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from billing.admin import telling
 from billing.admin.deeds import Deed, Done, ReasonForm
 from billing.errors import Refused
 from billing.models import Payment
-from subscriptions import changes, lifecycle, offers, terms
-from subscriptions.models import Subscription
+from subscriptions import changes, favours, lifecycle, offers, terms
+from subscriptions.models import Plan, Subscription
 
 STALE = "That figure is not of now any more; look again."
 
@@ -133,4 +133,31 @@ class ByMail(Upgrade):
         return Done(f"{row.user.email} is sent the offer: {seen.offer.plan.name} for {money.spoken(seen.to_pay)}.")
 
 
-UPGRADES = (ByCard(), ByMail())
+class FavourForm(ReasonForm):
+    plan = forms.ModelChoiceField(Plan.objects.filter(on_sale=True, hourly=False))
+    field_order = ("plan", "reason")
+
+
+class ForNothing(Deed):
+    slug, label, permission = "favour", "Dearer plan now, for nothing…", "subscriptions.give_subscription"
+    form, confirm = FavourForm, "Move them for nothing"
+
+    def applies(self, row: Subscription) -> bool:
+        return row.status == Subscription.Status.ACTIVE and not row.plan.hourly
+
+    def tells(self, row: Subscription, at: datetime) -> list[tuple[str, str]]:
+        then, till = (row.next_plan or row.plan).name, telling.moment(row.valid_till)
+        what = (
+            f"They have the dearer plan at once, to {till}, where what is paid ends. Nothing is charged, and "
+            "cancelling gives back what it would have given. "
+            f"The next term is {then} again, at its price, unless they choose otherwise. "
+            "They get a mail; the reason is not in it."
+        )
+        return [*about(row), ("What happens", what)]
+
+    def do(self, row: Subscription, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
+        done = favours.upgrade(row.pk, data["plan"].code, actor=f"user:{staff.pk}", at=at, reason=data["reason"])
+        return Done(f"They have {done.plan.name} now, to {telling.moment(done.valid_till)}.")
+
+
+UPGRADES = (ByCard(), ByMail(), ForNothing())

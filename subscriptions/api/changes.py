@@ -150,10 +150,10 @@ class NextPlan(APIView):
     def post(self, request: Request) -> Response:
         """Choose another plan from the next term on. The plan of now, chosen again, withdraws that."""
         (body, mine), now, actor = own(request, NextPlanInput), timezone.now(), people.actor(request)
-        if mine.next_plan_id is not None and str(body["plan"]) in (mine.plan.code, str(mine.plan_id)):
-            kept = next_plans.keep_plan(mine.pk, actor=actor, at=now)
-            return Response(shapes.subscriptions_json([kept])[0])
         expected = figure(body, "expected_price", mine.price.currency)
+        if mine.next_plan_id is not None and str(body["plan"]) in (mine.plan.code, str(mine.plan_id)):
+            kept = next_plans.keep_plan(mine.pk, actor=actor, at=now, expected_price=expected)
+            return Response(shapes.subscriptions_json([kept])[0])
         chosen = next_plans.plan_next(mine.pk, body["plan"], actor=actor, at=now, expected_price=expected)
         return Response(shapes.subscriptions_json([chosen])[0])
 

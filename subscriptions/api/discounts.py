@@ -100,9 +100,8 @@ class PersonalDiscounts(APIView):
     def get(self, request: Request) -> Response:
         """Every customer's own discount, the latest first. For staff."""
         people.demand(request, "subscriptions.view_personaldiscount")
-        pages = LatestFirst()
-        rows = pages.paginate_queryset(PersonalDiscount.objects.select_related("user"), request, view=self)
-        return pages.get_paginated_response(PersonalShape(rows or [], many=True).data)
+        theirs = PersonalDiscount.objects.select_related("user")
+        return LatestFirst().answer(self, theirs, lambda rows: PersonalShape(rows, many=True).data)
 
     @says(
         "personal_discount_new",

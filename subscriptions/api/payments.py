@@ -52,9 +52,8 @@ class PaymentsOfSubscription(APIView):
     def _page(self, request: Request, subscription_id: str) -> Response:
         subscription = visible(request, uuid.UUID(subscription_id))
         billed = Period.objects.filter(subscription=subscription).values("invoice_id")
-        pages = NewestFirst()
-        rows = pages.paginate_queryset(billing_shapes.payments().filter(invoice_id__in=billed), request, view=self)
-        return pages.get_paginated_response(billing_shapes.payments_json(rows or []))
+        paid = billing_shapes.payments().filter(invoice_id__in=billed)
+        return NewestFirst().answer(self, paid, billing_shapes.payments_json)
 
 
 class SubscriptionPayments(PaymentsOfSubscription):

@@ -98,10 +98,8 @@ class Moves(APIView):
     def get(self, request: Request) -> Response:
         """Every price move, newest first. For staff."""
         people.demand(request, "subscriptions.view_pricemove")
-        pages = NewestFirst()
         moves = PriceMove.objects.select_related("plan", "to_price")
-        rows = pages.paginate_queryset(moves, request, view=self)
-        return pages.get_paginated_response(MoveRow(rows or [], many=True).data)
+        return NewestFirst().answer(self, moves, lambda rows: MoveRow(rows, many=True).data)
 
     @says(
         "price_move_new",

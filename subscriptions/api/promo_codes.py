@@ -80,9 +80,8 @@ class PromoCodes(APIView):
     def get(self, request: Request) -> Response:
         """Every promo code, newest first, with how often it is used. For staff."""
         people.demand(request, "subscriptions.view_promocode")
-        pages = NewestFirst()
-        rows = pages.paginate_queryset(PromoCode.objects.prefetch_related("plans"), request, view=self)
-        return pages.get_paginated_response(PromoShape(rows or [], many=True).data)
+        codes = PromoCode.objects.prefetch_related("plans")
+        return NewestFirst().answer(self, codes, lambda rows: PromoShape(rows, many=True).data)
 
     @says(
         "promo_code_new",

@@ -58,10 +58,8 @@ class Subscriptions(APIView):
     )
     def get(self, request: Request) -> Response:
         """One's own subscriptions, newest first."""
-        pages = NewestFirst()
         own = shapes.subscriptions().filter(user=people.caller(request))
-        rows = pages.paginate_queryset(own, request, view=self)
-        return pages.get_paginated_response(shapes.subscriptions_json(rows or []))
+        return NewestFirst().answer(self, own, shapes.subscriptions_json)
 
 
 class SubscriptionDetail(APIView):
@@ -146,13 +144,7 @@ class Unsubscribe(APIView):
             requested_by=people.caller(request).pk,
             request_key=key_of(request),
         )
-        shown = {
-            "subscription": done.subscription,
-            "refund": done.refund,
-            "refunds": done.refunds,
-            "explanation": _explained(subscription.pk),
-        }
-        return Response(shapes.UnsubscribedSerializer(shown).data)
+        return Response(unsubscribed(done))
 
 
 class Renewal(APIView):
@@ -194,6 +186,17 @@ def own(request: Request, kind: type[Input]) -> tuple[dict[str, Any], Subscripti
     """A body about one `subscription` of the caller's own, and that subscription. Raises NotFound."""
     body = read(kind, request.data)
     return body, visible(request, body["subscription"], staff_too=False)
+
+
+def unsubscribed(done: cancellation.Cancelled) -> Any:
+    """What cancelling answers."""
+    shown = {
+        "subscription": done.subscription,
+        "refund": done.refund,
+        "refunds": done.refunds,
+        "explanation": _explained(done.subscription.pk),
+    }
+    return shapes.UnsubscribedSerializer(shown).data
 
 
 def _explained(subscription_id: uuid.UUID) -> str:

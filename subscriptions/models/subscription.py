@@ -98,6 +98,10 @@ class Subscription(StatefulModel):
                 name="subscription_next_plan_has_a_price",
             ),
             models.CheckConstraint(
+                condition=~Q(status__in=["cancelled", "ended"]) | Q(next_plan__isnull=True),
+                name="subscription_cancelled_has_no_next_plan",
+            ),
+            models.CheckConstraint(
                 condition=Q(status="paused", paused_at__isnull=False)
                 | (~Q(status="paused") & Q(paused_at__isnull=True)),
                 name="subscription_paused_when_paused",

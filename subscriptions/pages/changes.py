@@ -75,11 +75,11 @@ def next_plan(request: Request) -> HttpResponse:
     """Another plan from the next term on; without one, the plan of now goes on."""
     own, plan, now = own_subscription(request), request.POST.get("plan", ""), timezone.now()
     try:
+        shown = money.parse(request.POST.get("expected_price", ""), own.price.currency)
         if plan:
-            shown = money.parse(request.POST.get("expected_price", ""), own.price.currency)
             next_plans.plan_next(own.pk, plan, actor=actor(request.user), at=now, expected_price=shown)
         else:
-            next_plans.keep_plan(own.pk, actor=actor(request.user), at=now)
+            next_plans.keep_plan(own.pk, actor=actor(request.user), at=now, expected_price=shown)
     except money.BadAmount:
         raise Http404 from None
     except Refused as refusal:

@@ -52,3 +52,8 @@ def acquirer(bank: LocalBank, shop: Shop) -> Sandbox:
 def impatient(bank: LocalBank, shop: Shop) -> Sandbox:
     """The same acquirer, waiting 0.3 s for answers."""
     return sandbox(bank, shop.url, timeout=0.3)
+
+
+@pytest.fixture
+def stranger(bank: LocalBank) -> Sandbox:
+    return Sandbox(bank.api_url, bank.merchant, "wrong", ["x"], "", 5)

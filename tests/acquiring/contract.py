@@ -1,6 +1,7 @@
 """What every acquirer must keep, whoever it is. A backend is done when its test class over this one passes.
 
-A test class gives the fixtures `acquirer` and `impatient` (the same with a short time-out) and `far`: the other side.
+A test class gives the fixtures `acquirer`, `impatient` (the same with a short time-out), `stranger` (the same with a
+wrong secret) and `far`: the other side.
 """
 
 from __future__ import annotations
@@ -178,6 +179,15 @@ class AcquirerContract(News):
         outcome = acquirer.refund(refund(paid))
         far.trouble("calm")
         assert outcome.decline is Decline.NOT_SENT
+
+    def test_a_wrong_secret_says_nothing_of_the_order(self, acquirer, stranger, far, paid):
+        order = charge(token=self.token(acquirer, far))
+        moved = far.moved()
+        for outcome in (stranger.charge(order), stranger.checkout(charge()), stranger.refund(refund(paid))):
+            assert (outcome.status, outcome.decline, outcome.shut_out) == (Status.FAILED, Decline.OUR_FAULT, True)
+        assert stranger.void(order.our_id, "").status is Status.UNKNOWN
+        assert far.moved() == moved
+        assert acquirer.charge(order).shut_out is False
 
     # --- Refunds --------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -12,8 +13,17 @@ from moneyed import Money
 
 from acquiring.base import NO_CLUE, Acquirer
 from acquiring.types import Card, Charge, Clue, Decline, Outcome, RefundOrder, Status, Subject
+from tests.acquiring.shop import Shop
+from tests.local_bank import LocalBank
 
 PRICE = Money("299.00", "RUB")
+DECLINING = {  # the local bank's cards, by the group of their decline
+    "retry_later": "4000000000009995",
+    "another_card": "4000000000000002",
+    "customer_action": "4000008400001629",
+    "stop": "4000000000009979",
+    "our_fault": "4000000000000101",
+}
 
 
 class FarSide(Protocol):
@@ -35,6 +45,32 @@ class FarSide(Protocol):
 
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         """The callback with this number from 0: its kind (part of the address), headers and body."""
+
+
+class BankFar:
+    """The local bank and a listening shop as the contract moves them, whichever protocol is spoken."""
+
+    declining: Mapping[str, str] = DECLINING
+
+    def __init__(self, bank: LocalBank, shop: Shop) -> None:
+        self.bank, self.shop = bank, shop
+        self.secrets: tuple[str, ...] = (bank.secret, bank.callback_secret)
+
+    def pay(self, outcome: Outcome, decline: str = "") -> None:
+        self.bank.pay(outcome.redirect_url, self.declining[decline] if decline else "4242424242424242")
+
+    def trouble(self, name: str, count: int = 1) -> None:
+        if name == "calm":
+            self.bank.clear_faults()
+        else:
+            self.bank.fault(name, count)
+
+    def moved(self) -> list[tuple[str, str, int]]:
+        done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
+        return [(line["kind"], line["order_id"], line["amount"]) for line in done]
+
+    def forget(self) -> None:
+        self.bank.forget_keys()
 
 
 def charge(**changes: object) -> Charge:

@@ -49,7 +49,8 @@ class Piggy:
     def void(self, our_id: str, reference: str, clue: port.Clue = NO_CLUE) -> port.Outcome:
         said = self._act("/api/payments/void", {"order_id": our_id})
         # That this request was not sent says nothing of the payment.
-        return port.Outcome.unknown(said.message) if said.decline is port.Decline.NOT_SENT else said
+        unheard = said.decline is port.Decline.NOT_SENT or said.shut_out
+        return port.Outcome.unknown(said.message) if unheard else said
 
     def refund(self, order: port.RefundOrder) -> port.Outcome:
         body = {"order_id": order.our_id, "payment_id": order.payment_reference, "reason": order.reason}
@@ -103,19 +104,18 @@ class Piggy:
 
 
 def said(answer: Response) -> port.Outcome:
-    """What an answer comes to. Raises Unanswered where it cannot be read: nobody knows then."""
-    try:
-        return line(answer.body).outcome if answer.ok else refused(answer)
-    except reading.Malformed as problem:
-        raise Unanswered(f"the answer cannot be read: {problem}") from problem
+    """What an answer comes to. Raises Malformed."""
+    return line(answer.body).outcome if answer.ok else refused(answer)
 
 
 def refused(answer: Response) -> port.Outcome:
     if (code := code_of(answer.body)) == "voided":
         return port.Outcome(port.Status.CANCELLED, code=code)
-    if answer.status == 409 or code == "idempotency_mismatch":  # known in another shape: it may have moved money
+    unclear = asking.is_unclear(answer, theirs=bool(code))
+    if unclear or code == "idempotency_mismatch":  # known in another shape: it may have moved money
         return port.Outcome.unknown(code)
-    return port.Outcome(port.Status.FAILED, code=code, message=code, decline=port.Decline.OUR_FAULT)
+    fault, shut_out = port.Decline.OUR_FAULT, answer.status in asking.SHUT_OUT  # shut out: nothing is said of the order
+    return port.Outcome(port.Status.FAILED, code=code, message=code, decline=fault, shut_out=shut_out)
 
 
 def code_of(body: Any) -> str:

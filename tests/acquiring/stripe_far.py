@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 import stripe
 
 from acquiring.backends.stripe import Stripe
-from acquiring.types import Outcome
+from tests.acquiring.far import BankFar
 from tests.acquiring.shop import Delivery, Shop
-from tests.acquiring.test_sandbox import DECLINING, Far
 from tests.local_bank import LocalBank, eventually
 
 # The event that tells of the payment, and then the one that tells of its refund.
@@ -27,15 +26,12 @@ def sdk(bank: LocalBank) -> stripe.StripeClient:
     return stripe.StripeClient(bank.secret, base_addresses=address, max_network_retries=0)
 
 
-class StripeFar(Far):
+class StripeFar(BankFar):
     """The local bank as the contract moves it."""
 
     def __init__(self, bank: LocalBank, shop: Shop) -> None:
         super().__init__(bank, shop)
         sdk(bank).v1.webhook_endpoints.create({"url": shop.url, "enabled_events": ["*"]})
-
-    def pay(self, outcome: Outcome, decline: str = "") -> None:
-        self.bank.pay(outcome.redirect_url, DECLINING[decline] if decline else "4242424242424242")
 
     def callback(self, number: int) -> tuple[str, dict[str, str], bytes]:
         delivery = self.event(TELLING[number])

@@ -38,6 +38,11 @@ def impatient(bank: LocalBank, shop: Shop) -> fifth.Piggy:
 
 
 @pytest.fixture
+def stranger(bank: LocalBank) -> fifth.Piggy:
+    return fifth.Piggy(**entry(bank)["piggy"]["options"] | {"secret": "wrong"})
+
+
+@pytest.fixture
 def far(bank: LocalBank, shop: Shop) -> Far:
     return Far(bank, shop)
 

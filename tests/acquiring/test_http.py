@@ -15,7 +15,7 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
-from acquiring.http import Client, NotSent, Response, Unanswered, redact
+from acquiring.http import Client, NotSent, Response, ShutOut, Unanswered, redact
 
 
 def answering(status: str, body: bytes, *headers: str) -> bytes:
@@ -117,8 +117,14 @@ def test_what_is_no_json_was_not_sent():
 
 
 def test_too_many_requests_was_not_acted_upon():
-    with server(answering("429 Too Many Requests", b"{}")) as (url, _), pytest.raises(NotSent):
+    with server(answering("429 Too Many Requests", b"{}")) as (url, _), pytest.raises(ShutOut):
         ask(url, json={})
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "407 Proxy Authentication Required"])
+def test_a_door_may_answer_in_whatever_words(status):
+    with server(answering(status, b"<html>a door</html>")) as (url, _):
+        assert ask(url, json={}) == Response(int(status[:3]), None)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from moneyed import Money
 
+from acquiring.asking import told
 from acquiring.backends.sandbox import Sandbox, acted, notice, payment_outcome, refund_outcome
 from acquiring.bank.signing import sign
 from acquiring.base import BadCallback
@@ -14,43 +16,18 @@ from acquiring.http import Response
 from acquiring.reading import Malformed, minor, money
 from acquiring.types import Decline, Outcome, Status, Subject
 from tests.acquiring.contract import AcquirerContract
-from tests.acquiring.far import charge
+from tests.acquiring.far import BankFar, charge
 from tests.acquiring.shop import Shop
 from tests.acquiring.test_http import answering, server
 from tests.local_bank import LocalBank
 
-DECLINING = {
-    "retry_later": "4000000000009995",
-    "another_card": "4000000000000002",
-    "customer_action": "4000008400001629",
-    "stop": "4000000000009979",
-    "our_fault": "4000000000000101",
-}
 
-
-class Far:
+class Far(BankFar):
     """The local bank as the contract moves it."""
-
-    def __init__(self, bank: LocalBank, shop: Shop) -> None:
-        self.bank, self.shop = bank, shop
-        self.secrets = (bank.secret, bank.callback_secret)
 
     def pay(self, outcome: Outcome, decline: str = "") -> None:
         url = outcome.redirect_url or f"{self.bank.url}/pay/{outcome.reference}"
-        self.bank.pay(url, DECLINING[decline] if decline else "4242424242424242")
-
-    def trouble(self, name: str, count: int = 1) -> None:
-        if name == "calm":
-            self.bank.clear_faults()
-        else:
-            self.bank.fault(name, count)
-
-    def moved(self) -> list[tuple[str, str, int]]:
-        done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
-        return [(line["kind"], line["order_id"], line["amount"]) for line in done]
-
-    def forget(self) -> None:
-        self.bank.forget_keys()
+        super().pay(replace(outcome, redirect_url=url), decline)
 
     def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
         return headers | {"x-bank-signature": sign(self.bank.callback_secret, body)}
@@ -69,8 +46,7 @@ class TestSandbox(AcquirerContract):
     """Every promise of the contract."""
 
 
-def test_a_wrong_secret_is_our_fault(bank):
-    stranger = Sandbox(bank.api_url, bank.merchant, "wrong", ["x"], "", 5)
+def test_a_wrong_secret_is_our_fault(stranger):
     outcome = stranger.checkout(charge())
     assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "unauthorized")
     assert stranger.fetch(Subject.PAYMENT, "any").absent is False
@@ -174,7 +150,14 @@ def test_what_is_no_object_is_not_read(data):
 
 
 def test_an_answer_that_cannot_be_read_is_unknown():
-    assert acted(Response(201, {"status": "succeeded"}), payment_outcome).status is Status.UNKNOWN
+    assert told(lambda: acted(Response(201, {"status": "succeeded"}), payment_outcome)).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "answer", [Response(409, {"error": {"code": "conflict"}}), Response(400, {}), Response(408, [])]
+)
+def test_a_refusal_that_is_not_the_banks_own_word_tells_nothing(answer):
+    assert acted(answer, payment_outcome).status is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("data", [[], {}, {"id": "n", "type": "t"}, {"id": 1, "type": "t", "object": PAYMENT}])

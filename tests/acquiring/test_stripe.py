@@ -27,6 +27,11 @@ def impatient(bank: LocalBank, far: StripeFar) -> Stripe:
     return backend(bank, timeout=0.3)
 
 
+@pytest.fixture
+def stranger(bank: LocalBank) -> Stripe:
+    return Stripe("wrong", ["x"], f"{bank.api_url}/stripe")
+
+
 class TestStripe(AcquirerContract):
     """Every promise of the contract, as Stripe keeps it."""
 

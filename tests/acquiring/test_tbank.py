@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from moneyed import Money
 
 from acquiring.backends.tbank import TBank
+from acquiring.backends.tbank.mapping import Found
 from acquiring.base import BadCallback
 from acquiring.types import Charge, Clue, Decline, Outcome, Receipt, ReceiptItem, ReceiptStatus, Status, Subject
 from tests.acquiring.at_tbank import Far, tbank
@@ -26,6 +28,11 @@ def acquirer(bank: LocalBank, shop: Shop) -> TBank:
 @pytest.fixture
 def impatient(bank: LocalBank, shop: Shop) -> TBank:
     return tbank(bank, shop.url, timeout=0.3)
+
+
+@pytest.fixture
+def stranger(bank: LocalBank) -> TBank:
+    return tbank(bank, passwords=["wrong"])
 
 
 @pytest.fixture
@@ -77,12 +84,10 @@ def paid(acquirer: TBank, far: Far) -> Outcome:
     return TRIPS.pay(acquirer, far)
 
 
-def test_a_wrong_password_is_our_fault_at_the_order_and_tells_nothing_at_a_lookup(bank):
-    stranger = tbank(bank, passwords=["wrong"])
+def test_a_wrong_password_is_our_fault_at_the_order_and_tells_nothing_at_a_lookup(stranger):
     assert stranger.fetch(Subject.PAYMENT, "any").absent is False
     for outcome in (stranger.checkout(charge()), stranger.charge(charge(token="1"))):
         assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "204")
-    assert stranger.refund(refund(Outcome(Status.SUCCEEDED, "1"))).status is Status.UNKNOWN
 
 
 def test_the_id_of_a_page_is_known_at_once_and_stays(acquirer, far):
@@ -131,9 +136,8 @@ def test_two_refunds_at_once_do_not_become_one(acquirer, far, paid):
     far.trouble("refund_pending:3600")
     slow, other = refund(paid, Money("100.00", "RUB")), refund(paid, Money("50.00", "RUB"))
     assert acquirer.refund(slow).status is Status.PENDING
-    assert acquirer.refund(slow).status is Status.PENDING
     waits = acquirer.refund(other)
-    assert (waits.status, waits.reference) == (Status.UNKNOWN, "")
+    assert (waits.decline, waits.reference) == (Decline.NOT_SENT, "")
     assert acquirer.fetch(Subject.REFUND, slow.our_id, slow.our_id, clue(slow)).status is Status.PENDING
     asked = acquirer.fetch(Subject.REFUND, other.our_id, "", clue(other))
     assert (asked.status, asked.again) == (Status.UNKNOWN, True)
@@ -206,3 +210,71 @@ def test_a_receipt_is_sent_with_the_payment_and_its_refund_and_told_when_it_is_m
     refused = acquirer.refund(replace(refund(paid), receipt=short))
     assert (refused.status, refused.code) == (Status.FAILED, "308")
     assert acquirer.refund(replace(refund(paid), receipt=said)).status is Status.SUCCEEDED
+
+
+def test_a_refund_beside_an_earlier_one_is_not_taken_for_it(acquirer, far, paid):
+    assert acquirer.refund(refund(paid, Money("100.00", "RUB"))).status is Status.SUCCEEDED
+    far.trouble("refund_pending:0.2")
+    order = refund(paid, Money("50.00", "RUB"))
+    pending = acquirer.refund(order)
+    assert (pending.status, pending.reference) == (Status.PENDING, "")  # the payment's state will not tell of this one
+    eventually(lambda: acquirer.refund(order).status is Status.SUCCEEDED)  # T-Bank knows it by its id
+    assert [line[2] for line in far.moved()] == [29900, 10000, 5000]
+
+
+# --- A charge whose answer was lost -----------------------------------------------------------------------------------
+
+
+def lost(impatient: TBank, far: Far, order: Charge, trouble: str) -> Outcome:
+    """The outcome of a charge whose Init went well and whose Charge met this trouble."""
+    return TRIPS.troubled_charge(impatient, far, order, trouble)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "truth"), [("timeout_before", Status.PENDING), ("timeout_after", Status.SUCCEEDED)]
+)
+def test_a_charge_without_an_answer_is_known_by_its_id_and_not_given_again(acquirer, impatient, far, trouble, truth):
+    order = charge(token=TRIPS.token(acquirer, far))
+    outcome = lost(impatient, far, order, trouble)
+    assert (outcome.status, outcome.our_id, bool(outcome.reference)) == (Status.UNKNOWN, order.our_id, True)
+    asked = acquirer.fetch(Subject.PAYMENT, order.our_id, outcome.reference, Clue(since=datetime.now(UTC)))
+    assert (asked.status, asked.again, asked.reference) == (truth, False, outcome.reference)
+
+
+def test_a_charge_that_never_arrived_is_cancelled_after_an_hour_and_none_can_follow(bank, shop, impatient, far):
+    young = tbank(bank, shop.url)
+    order, page = charge(token=TRIPS.token(young, far)), young.checkout(charge())
+    reference, sent = lost(impatient, far, order, "timeout_before").reference, datetime.now(UTC)
+    old = tbank(bank, shop.url, clock=lambda: sent + timedelta(minutes=61))
+    moved = far.moved()
+    assert old.fetch(Subject.PAYMENT, order.our_id, reference).status is Status.PENDING  # nobody says since when
+    assert young.fetch(Subject.PAYMENT, order.our_id, reference, Clue(since=sent)).status is Status.PENDING
+    waits = old.fetch(Subject.PAYMENT, page.our_id, page.reference, Clue(since=sent, page_url=page.redirect_url))
+    assert waits.status is Status.PENDING
+    assert old.fetch(Subject.PAYMENT, order.our_id, reference, Clue(since=sent)).status is Status.CANCELLED
+    assert young.charge(order).status is Status.CANCELLED
+    assert far.moved() == moved
+
+
+# --- A page that is paid in the moment in which it is closed ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("slowly", [True, False])
+def test_what_was_paid_while_it_was_cancelled_is_never_called_made(acquirer, far, paid, slowly):
+    if slowly:
+        far.trouble("refund_pending:0.5")
+    unpaid = Found("NEW", replace(paid, status=Status.PENDING))  # so it was when it was asked about
+    said = acquirer._wire.cancelled(unpaid).outcome
+    assert (said.status, said.reference, said.our_id) == (
+        Status.UNKNOWN if slowly else Status.CANCELLED, paid.reference, paid.our_id,
+    )  # fmt: skip
+    told = []
+
+    def given_back() -> bool:
+        told.append(acquirer.fetch(Subject.PAYMENT, paid.our_id, paid.reference, Clue(amount=PRICE)))
+        return told[-1].status is Status.CANCELLED
+
+    eventually(given_back)
+    assert {each.status for each in told} <= {Status.PENDING, Status.CANCELLED}
+    assert told[-1].refunded == PRICE
+    assert acquirer.void(paid.our_id, paid.reference).status is Status.CANCELLED

@@ -30,11 +30,11 @@ TABLE = {
 }
 WORDS = {
     "pending": "NEW FORM_SHOWED 3DS_CHECKING 3DS_CHECKED PREAUTHORIZING AUTHORIZING PAY_CHECKING CONFIRMING "
-    "CONFIRM_CHECKING CHECKING CHECKED REVERSING",
+    "CONFIRM_CHECKING CHECKING CHECKED REVERSING REFUNDING ASYNC_REFUNDING",
     "authorized": "AUTHORIZED PARTIAL_REVERSED",
-    "succeeded": "CONFIRMED REFUNDING ASYNC_REFUNDING PARTIAL_REFUNDED REFUNDED",
+    "succeeded": "CONFIRMED PARTIAL_REFUNDED",
     "failed": "REJECTED AUTH_FAIL ATTEMPTS_EXPIRED",
-    "cancelled": "CANCELED REVERSED DEADLINE_EXPIRED",
+    "cancelled": "CANCELED REVERSED DEADLINE_EXPIRED REFUNDED",  # all of it went back
 }
 
 
@@ -121,6 +121,23 @@ def test_a_charge_that_was_refused_is_final_only_where_the_code_says_so(code, me
 def test_what_a_refund_came_to(word, status):
     outcome = mapping.refund_outcome(STATE | {"Status": word, "OriginalAmount": 29900}, ORDER, "CONFIRMED")
     assert outcome.status is status
+    assert outcome.reference == ("" if status is Status.UNKNOWN else ORDER.our_id)
+
+
+def test_a_refund_under_way_beside_another_one_has_no_id_by_which_the_payment_could_tell_of_it():
+    for word, before in (("ASYNC_REFUNDING", "PARTIAL_REFUNDED"), ("REFUNDING", "REFUNDING")):
+        outcome = mapping.refund_outcome(STATE | {"Status": word}, ORDER, before)
+        assert (outcome.status, outcome.reference, outcome.our_id) == (Status.PENDING, "", ORDER.our_id)
+
+
+@pytest.mark.parametrize(
+    ("code", "shut_out"),
+    [("202", True), ("204", True), ("205", True), ("501", True), ("http_403", True), ("10", False), ("1005", False)],
+)
+def test_a_door_that_stays_shut_says_nothing_of_the_order(code, shut_out):
+    said = {"Success": False, "ErrorCode": code, "Message": "No"}
+    for outcome in (mapping.refused(said), mapping.charged(said), mapping.refund_outcome(said, ORDER, "CONFIRMED")):
+        assert (outcome.status, outcome.shut_out) == (Status.FAILED, shut_out)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,11 @@ def impatient(bank: LocalBank, shop: Shop) -> YooKassa:
 
 
 @pytest.fixture
+def stranger(bank: LocalBank) -> YooKassa:
+    return YooKassa(bank.merchant, "wrong", f"{bank.api_url}/yookassa/v3")
+
+
+@pytest.fixture
 def far(bank: LocalBank, shop: Shop) -> Far:
     return Far(bank, shop)
 

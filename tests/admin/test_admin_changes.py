@@ -40,6 +40,19 @@ def test_P13_a_pause_and_its_end(staff: Callable[..., Desk], paid: Payment) -> N
     assert Subscription.objects.get().status == "active"
 
 
+def test_P13_a_dearer_plan_for_nothing(staff: Callable[..., Desk], paid: Payment) -> None:
+    plan("prime", 12, 999_900, name="Prime")
+    clerk, row = staff("billing manager"), Subscription.objects.get()
+    before, prime = row.plan, str(Plan.objects.get(code="prime").pk)
+    assert "at its price" in clerk.client.get(deed_of(row, "favour")).text
+    assert "They have Prime now" in clerk.told(clerk.press(row, "favour", plan=prime, reason="ticket 7"))
+    row.refresh_from_db()
+    assert (row.plan.code, row.next_plan) == ("prime", before)
+    assert Event.objects.get(kind="subscription.upgraded").reason == "ticket 7"
+    assert "Prime already" in clerk.told(clerk.press(row, "favour", plan=prime, reason="again"))
+    assert Event.objects.filter(kind="subscription.upgraded").count() == 1
+
+
 def test_P13_the_plan_of_the_next_term(staff: Callable[..., Desk], paid: Payment) -> None:
     clerk, row = staff("support"), Subscription.objects.get()
     clerk.press(row, "next-plan", plan=str(Plan.objects.get(code="month").pk), reason="asked by phone")

@@ -42,7 +42,9 @@ def test_P14_the_next_plan_is_chosen_and_withdrawn(anna: Api, boris: Api, monthl
     stale = anna.post("subscriptions/next-plan", chosen | {"expected_price": "1.00"})
     assert (stale.status_code, stale.data["code"]) == (409, "stale_total")
     assert anna.post("subscriptions/next-plan", chosen).data["next_plan"]["code"] == "year"
-    assert anna.post("subscriptions/next-plan", monthly | {"plan": "month"}).data["next_plan"] is None
+    kept = monthly | {"plan": "month"}
+    assert anna.post("subscriptions/next-plan", kept | {"expected_price": "1.00"}).data["code"] == "stale_total"
+    assert anna.post("subscriptions/next-plan", kept).data["next_plan"] is None
     assert boris.post("subscriptions/next-plan", chosen).status_code == 404
 
 

@@ -50,14 +50,17 @@ ADDRESSES = {
     ("get", "users/{}/roles"), ("put", "users/{}/roles"),
     ("post", "subscriptions/change"),
     ("post", "subscriptions/change/quote"), ("post", "subscriptions/next-plan"), ("post", "subscriptions/pause"),
-    ("post", "subscriptions/resume"), ("post", "subscriptions/trial"),
+    ("post", "subscriptions/resume"), ("post", "subscriptions/trial"), ("post", "subscriptions/give"),
+    ("post", "subscriptions/{}/extend"), ("post", "subscriptions/{}/favour"), ("post", "subscriptions/{}/pause"),
+    ("post", "subscriptions/{}/resume"), ("post", "subscriptions/{}/cancel"),
 }  # fmt: skip
 MOVES_MONEY_OR_CREATES = {
     "subscribe", "unsubscribe", "renewal", "plan_new", "payment_begin", "payment_refund", "payment_confirm",
     "invoice_void", "wallet_top_up", "wallet_pay", "wallet_close", "tariff_start", "tariff_change",
     "order", "order_refund", "price_new", "price_move_new", "price_move_announce", "price_move_withdraw",
     "promo_code_new", "personal_discount_new", "months_discount_new",
-    "change", "next_plan", "pause", "resume", "trial",
+    "change", "next_plan", "pause", "resume", "trial", "subscription_give", "subscription_extend",
+    "subscription_favour", "subscription_pause", "subscription_resume", "subscription_cancel",
 }  # fmt: skip
 
 

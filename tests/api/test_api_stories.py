@@ -101,6 +101,7 @@ def test_M12_the_payments_of_a_subscription_are_listed(anna: Api, acquirer: Fake
         "kind": "another_card",
         "code": "insufficient_funds",
         "message": "Not enough money.",
+        "retry_after": None,
     }
     assert page["next"] is page["previous"] is None
 

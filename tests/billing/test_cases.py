@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from moneyed import Money
 
-from acquiring.types import Status, Subject
+from acquiring.types import Outcome, Status, Subject
 from billing import audit, callbacks, ledger, reconciliation, resolutions
 from billing.errors import Conflict
-from billing.models import Callback, Case, Delivery
+from billing.models import Callback, Case, Delivery, Payment
 from tests import fake_acquirer
 from tests.billing.desk import AT, fresh, paid, start
 from tests.fake_acquirer import FakeAcquirer
@@ -136,3 +137,36 @@ def test_B7_a_payment_over_another_sum_that_is_given_up_is_told_with_its_invoice
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
     run_until_idle(AT)  # dunning and mails hear of it
     assert not Delivery.objects.exclude(error="").exists() and not Delivery.objects.exclude(status="done").exists()
+
+
+def disputed(payment: Payment, taken: str, at: Any = AT) -> Case | None:
+    """The acquirer says how much of a payment is taken back at present."""
+    said = Outcome(Status.SUCCEEDED, payment.acquirer_payment_id, charged_back=Money(taken, "RUB"))
+    return reconciliation.charged_back(payment, said, at=at)
+
+
+def test_B7_a_payment_that_is_disputed_again_after_a_win_is_a_case_again(acquirer: FakeAcquirer) -> None:
+    payment = paid(acquirer)
+    first = disputed(payment, "100.00")
+    assert first is not None
+    resolve(first, "won")
+    assert disputed(payment, "100.00") is None  # news of the dispute that was won
+    second = disputed(payment, "30.00")
+    assert second is not None and (second.theirs, fresh(payment).charged_back) == (3_000, 3_000)
+    assert disputed(payment, "30.00") is None
+    third = disputed(payment, "50.00")
+    assert third is not None and (third.theirs, fresh(payment).charged_back) == (2_000, 5_000)
+    assert in_suspense() == Money("-50.00", "RUB")
+
+
+def test_B7_where_chargebacks_add_up_only_what_is_more_than_ever_is_new(
+    acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acquirer, "capabilities", replace(acquirer.capabilities, chargebacks_add_up=True))
+    payment = paid(acquirer)
+    first = disputed(payment, "100.00")
+    assert first is not None
+    resolve(first, "won")
+    second = disputed(payment, "130.00")
+    assert second is not None and (second.theirs, fresh(payment).charged_back) == (3_000, 3_000)
+    assert disputed(payment, "130.00") is None

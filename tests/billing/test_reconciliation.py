@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from moneyed import Money
 
+from acquiring.http import Unanswered
 from acquiring.types import Outcome, StatementLine, Status, Subject
 from billing import audit, ledger, reconciliation, resolutions, statements
 from billing.errors import Invalid
 from billing.models import Case, Payment, Refund
 from tests.billing.desk import AT, give_back, paid
-from tests.fake_acquirer import FakeAcquirer
+from tests.fake_acquirer import FakeAcquirer, Fault
 
 pytestmark = pytest.mark.django_db
 TODAY = AT.date()
@@ -61,6 +63,24 @@ def test_B7_what_is_listed_on_the_day_before_or_after_is_not_missing(acquirer: F
     Payment.objects.update(settled_at=AT - timedelta(days=2))
     Refund.objects.filter(pk=refund.pk).update(settled_at=AT - timedelta(days=2))
     assert not compare(TODAY - timedelta(days=2)).opened and not Case.objects.exists()
+
+
+@pytest.mark.parametrize(("status", "trouble"), [("failed", False), ("succeeded", True)])
+def test_B7_of_a_bank_that_lists_nothing_only_what_is_booked_must_be_certain(
+    acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch, status: str, trouble: bool
+) -> None:
+    monkeypatch.setattr(acquirer, "capabilities", replace(acquirer.capabilities, statements=False))
+    payment = paid(acquirer)
+    if status == "failed":
+        acquirer.program("refund", Fault.DECLINE)
+    assert give_back(payment, "10.00").status == status
+    fetch, doubt = acquirer.fetch, Outcome.unknown("some money of this payment went back")
+    monkeypatch.setattr(acquirer, "fetch", lambda of, *ids: doubt if of == Subject.REFUND else fetch(of, *ids))
+    if trouble:
+        with pytest.raises(Unanswered):
+            compare()
+    else:
+        assert not compare().opened
 
 
 @pytest.mark.parametrize("nasty", ["", "a\0", "１２", "' OR 1=1", "x" * 4000])

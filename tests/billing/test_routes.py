@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from acquiring import registry
+from acquiring.types import Outcome, Status
 from billing import audit, health, payments, routes
 from billing.errors import Conflict, Invalid
 from billing.models import AcquirerHealth, Event, Payment
@@ -151,6 +152,31 @@ def test_payments_of_one_that_is_down_are_asked_about_again_after_its_pause(bank
     assert payments.poll_due(at=AT + timedelta(seconds=59)) == 0  # it did not answer
     assert payments.poll_due(at=AT + timedelta(seconds=60), limit=1) == 1
     assert state() == "closed"
+
+
+@pytest.mark.parametrize("answer", [Outcome.not_found(), Outcome(Status.UNKNOWN, again=True)])
+def test_one_that_knows_no_such_payment_is_well(banks: dict[str, FakeAcquirer], answer: Outcome) -> None:
+    brings_down(banks["one"])
+    Payment.objects.update(next_check_at=AT)
+    banks["one"].program("fetch", answer)
+    banks["one"].program("checkout", Fault.LOSE_REQUEST)  # it is sent again, and that fails once
+    assert payments.poll_due(at=AT + timedelta(seconds=30), limit=1) == 1
+    assert (state(), AcquirerHealth.objects.get().failures) == ("closed", 1)
+
+
+def test_parameters_of_a_widget_say_nothing_of_the_acquirer(banks: dict[str, FakeAcquirer]) -> None:
+    banks["one"].program("checkout", Fault.LOSE_REQUEST, Fault.LOSE_REQUEST)
+    start()
+    start()
+    nobody_called = Outcome(Status.PENDING, widget={"publicId": "pk"})
+    banks["one"].program("checkout", nobody_called)
+    start()
+    assert (state(), AcquirerHealth.objects.get().failures) == ("closed", 2)
+    banks["one"].program("checkout", Fault.LOSE_REQUEST, nobody_called)
+    start()
+    assert state() == "open"
+    assert start(AT + timedelta(seconds=31)).acquirer == "one"
+    assert state() == "half_open"
 
 
 def test_one_switched_off_gets_no_new_page_and_its_open_pages_go_on(banks: dict[str, FakeAcquirer]) -> None:

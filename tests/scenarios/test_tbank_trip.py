@@ -25,7 +25,7 @@ CHALLENGED = "4000000000003220"
 def tbank_at(bank: LocalBank, callback_url: str = "") -> dict[str, Any]:
     """`settings.ACQUIRERS` with the given bank alone, which speaks T-Bank's protocol."""
     options = {"terminal_key": bank.merchant, "passwords": [bank.secret], "callback_url": callback_url, "timeout": 1.0}
-    options["url"] = f"{bank.api_url}/tbank/v2"
+    options |= {"url": f"{bank.api_url}/tbank/v2", "repeat_refunds": True}  # a terminal that takes no SBP
     return {"tbank": {"backend": "acquiring.backends.tbank.TBank", "options": options}}
 
 
@@ -146,6 +146,30 @@ def test_a_renewal_whose_answers_are_lost_is_charged_once(quiet: Story, first: s
     agreed(quiet)
 
 
+@pytest.mark.parametrize("trouble", ["timeout_before", "timeout_after"])
+def test_a_renewal_whose_charge_was_sent_and_not_answered_is_charged_once(
+    quiet: Story, settings: Any, trouble: str
+) -> None:
+    entry = settings.ACQUIRERS["tbank"]
+    settings.ACQUIRERS = {"tbank": entry | {"options": entry["options"] | {"clock": lambda: quiet.at}}}
+    quiet.subscribe(auto_renew=True)
+    quiet.pay()
+    quiet.wait(minutes=5)
+    quiet.bank.fault("error_after")  # of Init
+    renew(quiet)
+    quiet.bank.fault(trouble)  # of Charge
+    quiet.wait(minutes=3)
+    sent = Payment.objects.latest("created_at")
+    assert (sent.status, bool(sent.acquirer_payment_id)) == ("unknown", True)
+    for _ in range(3):  # one that never arrived is cancelled after an hour, and another try follows
+        quiet.wait(hours=1)
+        assert quiet.watches
+    sent.refresh_from_db()
+    assert sent.status == {"timeout_before": "cancelled", "timeout_after": "succeeded"}[trouble]
+    assert (quiet.subscription.status, len(quiet.charges())) == ("active", 2)
+    agreed(quiet)
+
+
 @pytest.mark.parametrize("trouble", ["timeout_after", "timeout_before", "error_after", "refund_pending:0.5"])
 def test_a_refund_whose_answer_is_lost_is_made_once(quiet: Story, trouble: str) -> None:
     quiet.subscribe()
@@ -155,7 +179,7 @@ def test_a_refund_whose_answer_is_lost_is_made_once(quiet: Story, trouble: str) 
     for part in ("100.00", "50.00"):
         refunds.request(quiet.payment.pk, amount=Money(part, "RUB"), reason="a film", actor="user:1", at=quiet.at)
     if trouble.startswith("refund_pending"):
-        assert sorted(Refund.objects.values_list("status", flat=True)) == ["pending", "unknown"]
+        assert sorted(Refund.objects.values_list("status", flat=True)) == ["created", "pending"]
         eventually(lambda: [each for each in quiet.bank.operations() if each["kind"] == "refund"])
     for _ in range(4):
         quiet.wait(minutes=30)

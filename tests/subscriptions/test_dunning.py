@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from acquiring.types import Card, Decline
-from billing import payments, settlement
+from acquiring.types import Card, Decline, Outcome
+from billing import explanations, payments, settlement
 from billing.models import Payment
 from subscriptions import agreements, lifecycle, renewals
 from tests import things
@@ -99,6 +100,51 @@ def test_M10_after_an_outage_one_try_is_made_and_not_all_that_were_missed(bank: 
     vera.go(END + timedelta(hours=31))
     assert tries(vera) == [END + timedelta(hours=30)]
     assert vera.row.next_charge_at == END + timedelta(hours=45)
+
+
+def later(hours: int, group: Decline = Decline.RETRY_LATER) -> Outcome:
+    """The bank's no, and from how many hours after the end of the term on another try is welcome."""
+    return replace(declined(group), retry_after=END + timedelta(hours=hours))
+
+
+def test_M10_no_try_is_made_before_the_bank_welcomes_it(bank: FakeAcquirer, vera: Renewing) -> None:
+    bank.program("charge", later(30), NO)
+    hourly(vera, 29)
+    assert tries(vera) == [END]
+    assert vera.row.next_charge_at == vera.payments[1].retry_after == END + timedelta(hours=30)
+    hourly(vera, 44)
+    assert tries(vera) == [END, END + timedelta(hours=30)]
+    assert vera.row.next_charge_at == END + timedelta(hours=45)  # the ladder goes on from there
+    vera.go(END + timedelta(hours=45))
+    assert (vera.row.status, vera.payments[-1].retry_after) == ("active", None)
+
+
+def test_M10_a_try_that_is_welcome_sooner_does_not_hurry_the_ladder(bank: FakeAcquirer, vera: Renewing) -> None:
+    bank.program("charge", later(2))
+    hourly(vera, 24)
+    assert tries(vera) == [END, END + timedelta(days=1)]
+
+
+def test_M10_a_try_that_is_welcome_only_after_the_grace_is_not_made_and_another_card_is_asked_for(
+    bank: FakeAcquirer, vera: Renewing
+) -> None:
+    bank.program("charge", later(48))
+    assert vera.go(END) == ["payment.failed", "subscription.card_needed", "subscription.past_due"]
+    assert "only from 2 March 2026, 12:00 MSK on" in things.last_event("subscription.card_needed").data["why"]
+    hourly(vera, 60)
+    assert (tries(vera), vera.row.status) == ([END], "expired")
+
+
+def test_M10_a_busy_acquirer_is_not_asked_again_before_it_wants_to_be(bank: FakeAcquirer, vera: Renewing) -> None:
+    bank.program("charge", later(3, Decline.NOT_SENT))
+    hourly(vera, 3)
+    assert tries(vera) == [END, END + timedelta(hours=3)]
+
+
+def test_B3_when_the_bank_takes_the_card_again_is_explained(bank: FakeAcquirer, vera: Renewing) -> None:
+    bank.program("charge", later(30))
+    vera.go(END)
+    assert "The bank takes this card again from 1 March 2026, 18:00 MSK on." in explanations.explain(vera.payments[-1])
 
 
 @pytest.mark.parametrize("group", [Decline.ANOTHER_CARD, Decline.STOP, Decline.CUSTOMER_ACTION])

@@ -60,8 +60,12 @@ def test_a_plan_is_chosen_for_the_next_term_and_withdrawn(vera: Client) -> None:
     sold = Subscription.objects.get()
     form = {"subscription": str(sold.pk), "plan": "year", "expected_price": "2699.00"}
     page = vera.post("/account/change/next/", form, follow=True).text
-    assert "you have chosen <strong>One year</strong>" in page
-    vera.post("/account/change/next/", {"subscription": str(sold.pk)})
+    assert "From the next term on it is <strong>One year</strong>" in page
+    assert "Keep One month: 299.00\u00a0₽ each term" in page
+    stale = {"subscription": str(sold.pk), "expected_price": "298.00"}
+    assert "it is 299.00\u00a0₽ now" in vera.post("/account/change/next/", stale, follow=True).text
+    assert Subscription.objects.get().next_plan is not None
+    vera.post("/account/change/next/", {"subscription": str(sold.pk), "expected_price": "299.00"})
     assert Subscription.objects.get().next_plan is None
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
 
-from acquiring.types import Decline, Outcome
+from acquiring.types import Charge, Decline, Outcome
+from billing import calls
 from billing.models import Halt
-from subscriptions import agreements, renewals
+from subscriptions import agreements, charging, renewals
 from subscriptions.models import Period, Subscription
 from tests import things
 from tests.fake_acquirer import FakeAcquirer
@@ -60,6 +62,52 @@ def test_M10_charges_of_one_sweep_are_at_the_bank_at_the_same_time(bank: FakeAcq
     assert not all_there.broken
     assert [vera.payments[-1].decline for vera in people] == [Decline.RETRY_LATER] * 4
     assert {vera.row.next_charge_at for vera in people} == {END + timedelta(days=1)}
+
+
+class Counted:
+    """Counts the calls that the bank has at the same time, each of which lasts until others had time to come."""
+
+    def __init__(self, bank: FakeAcquirer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.most, self._charge, self._turn = 0, 0, bank.charge, threading.Condition()
+        monkeypatch.setattr(bank, "charge", self.charge)
+
+    def charge(self, order: Charge) -> Outcome:
+        with self._turn:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: self.now > 2, timeout=0.2)  # one too many would be seen here
+        try:
+            return self._charge(order)
+        finally:
+            with self._turn:
+                self.now -= 1
+
+
+@pytest.mark.parametrize("ordinary", [True, False])
+def test_M10_an_acquirer_never_has_more_charges_at_once_than_it_bears(
+    bank: FakeAcquirer, settings: Any, monkeypatch: pytest.MonkeyPatch, ordinary: bool
+) -> None:
+    people = [Renewing(bank, "month", MORNING) for _ in range(6)]
+    settings.CHARGES_AT_ONCE, settings.CHARGING_PROCESSES = 6, 2
+    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, charges_at_once=5))
+    if not ordinary:  # each goes the long way
+        monkeypatch.setattr(charging, "_started", lambda *_: {})
+    counted = Counted(bank, monkeypatch)
+    apart(*[lambda: renewals.renew_due(at=END, limit=3) for _ in range(2)])
+    assert (counted.most, len(bank.called("charge"))) == (2, 6)
+    things.run_until_idle(END)
+    assert [vera.row.valid_till for vera in people] == [NEXT] * 6
+
+
+def test_M10_what_an_acquirer_bears_is_shared_by_the_processes_and_no_limit_is_none(
+    bank: FakeAcquirer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert calls.at_once("fake") == calls.at_once("gone") == 0
+    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, charges_at_once=30))
+    assert calls.at_once("fake") == 7
+    settings.CHARGING_PROCESSES = 40
+    assert calls.at_once("fake") == 1
 
 
 def test_M3_two_sweeps_at_once_bill_and_charge_each_term_once(bank: FakeAcquirer) -> None:

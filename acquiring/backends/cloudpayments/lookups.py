@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from acquiring import asking
 from acquiring.backends.cloudpayments import mapping
 from acquiring.base import NO_CLUE
 from acquiring.http import Client, NotSent, Response, Unanswered
@@ -35,18 +36,25 @@ class Door:
 
 
 def acted(answer: Response, translate: Translate) -> Outcome:
-    """What a request to act came to: "Success" speaks of the request, the Model of what became of it."""
-    if not answer.ok:
-        code = "unauthorized" if answer.status == 401 else f"http_{answer.status}"
-        message = f"the acquirer refused the request ({answer.status})"
-        return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message)
-    try:
+    """What a request to act came to: "Success" speaks of the request, the Model of what became of it.
+
+    Raises Malformed.
+    """
+    if answer.ok:
         if why := mapping.refusal(answer.body):
             raw = mapping.kept(answer.body)
             return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="refused", message=why, raw=raw)
         return translate(answer.body.get("Model"))
-    except Malformed as problem:
-        return Outcome.unknown(f"the acquirer's answer cannot be read: {problem}")
+    theirs = isinstance(answer.body, dict) and isinstance(answer.body.get("Success"), bool)
+    if asking.is_unclear(answer, theirs=theirs):
+        return asking.unclear(answer)
+    return Outcome(
+        Status.FAILED,
+        decline=Decline.OUR_FAULT,
+        code="unauthorized" if answer.status == 401 else f"http_{answer.status}",
+        message=f"the acquirer refused the request ({answer.status})",
+        shut_out=answer.status in asking.SHUT_OUT,
+    )
 
 
 def again(ask: Callable[[], Outcome]) -> Outcome:
@@ -85,17 +93,28 @@ def refund(door: Door, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -
     return looked_up(_last(door, clue.payment_our_id), lambda model: _among(door, model, our_id, clue))
 
 
+def earlier(door: Door, our_id: str, clue: Clue) -> Outcome | None:
+    """Money taken or held for an order by an earlier try than its last, which is all that a lookup by our id shows.
+
+    None where there is none; unknown where the clue does not say since when to look.
+    """
+    last = field(_last(door, our_id).body, "Model", dict)
+    if clue.since is None:
+        return Outcome.unknown("nothing says since when to look for an earlier try")
+    tries = (model for model in _before(door, last, clue) if mapping.word(model, "InvoiceId") == our_id)
+    made = [mapping.payment_outcome(model) for model in tries if not mapping.is_refund(model)]
+    moved = [each for each in made if each.status in (Status.SUCCEEDED, Status.AUTHORIZED)]
+    return min(moved, key=lambda each: each.status is not Status.SUCCEEDED, default=None)
+
+
 def looked_up(answer: Response, translate: Callable[[Any], Outcome]) -> Outcome:
-    """What a lookup found; `absent` only by their own word."""
+    """What a lookup found; `absent` only by their own word. Raises Malformed."""
     if not answer.ok:
         return Outcome.unknown(f"the acquirer refused the lookup ({answer.status})")
-    try:
-        why = mapping.refusal(answer.body)
-        if why:
-            return Outcome.not_found() if why.strip(". ").lower() == "not found" else Outcome.unknown(why)
-        return translate(field(answer.body, "Model", dict))
-    except Malformed as problem:
-        return Outcome.unknown(f"the acquirer's answer cannot be read: {problem}")
+    why = mapping.refusal(answer.body)
+    if why:
+        return Outcome.not_found() if why.strip(". ").lower() == "not found" else Outcome.unknown(why)
+    return translate(field(answer.body, "Model", dict))
 
 
 def statement(door: Door, day: date) -> Iterator[StatementLine]:
@@ -139,19 +158,33 @@ def _of_the_page(door: Door, model: Model, clue: Clue) -> Outcome:
 
 def _among(door: Door, last: Model, our_id: str, clue: Clue) -> Outcome:
     """Our refund, going back from the last operation of its payment's order."""
-    if not mapping.is_refund(last) and clue.payment_reference in ("", mapping.number(last, "TransactionId")):
-        return Outcome.not_found()  # nothing has happened since the payment
-    unmarked = False
-    for model in [last, *_before(door, last, clue)]:
+    paid = clue.payment_reference or mapping.number(
+        last, "OriginalTransactionId" if mapping.is_refund(last) else "TransactionId"
+    )
+    unmarked, explained = False, False
+    for model in [last, *_before(door, last, clue)] if mapping.number(last, "TransactionId") != paid else []:
         if not mapping.is_refund(model) or mapping.word(model, "InvoiceId") != clue.payment_our_id:
             continue
         found = mapping.refund_outcome(model)
         if found.our_id == our_id:
             return found
         unmarked = unmarked or (not found.our_id and found.amount == clue.amount)
+        of_it = mapping.number(model, "OriginalTransactionId") == paid
+        explained = explained or (of_it and found.status is not Status.FAILED)
+    if clue.since is None and mapping.number(last, "TransactionId") != paid:
+        return Outcome.unknown("nothing says since when to look for this refund")
     if unmarked:
         return Outcome.unknown("there is a refund of this sum that does not say whose it is")
+    if not explained and _is_refunded(door, last, paid):
+        return Outcome.unknown("the payment says that money of it went back, and no refund of it is listed")
     return Outcome.not_found()
+
+
+def _is_refunded(door: Door, last: Model, paid: str) -> bool:
+    """Whether the payment itself says that money of it went back."""
+    if mapping.number(last, "TransactionId") != paid:
+        last = field(_get(door, paid).body, "Model", dict)
+    return last.get("Refunded") is True
 
 
 def _before(door: Door, last: Model, clue: Clue) -> Iterator[Model]:

@@ -86,9 +86,10 @@ def _fail(data: Any, currency: str) -> Notice:
 
 
 def _cancel(data: Any, currency: str) -> Notice:
-    """A hold was released."""
+    """A hold was released. Its few fields are those of every other kind too, so it only rings."""
     _no_other(data)
-    return Notice(_key("cancel", data), Subject.PAYMENT, "cancel", _told(data, currency, Status.CANCELLED))
+    said = _told(data, currency, Status.CANCELLED)
+    return Notice(_key("cancel", data), Subject.PAYMENT, "cancel", said, trusted=False)
 
 
 def _refund(data: Any, currency: str) -> Notice:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.backends.cloudpayments import lookups, mapping, notices, orders
 from acquiring.backends.cloudpayments.lookups import Door, acted
 from acquiring.base import NO_CLUE
@@ -50,6 +50,8 @@ class CloudPayments:
         receipts=True,
         charges_at_once=30,
         works_within=timedelta(minutes=10),  # their answer may take five
+        chargebacks_add_up=True,  # its list does not say how much of a dispute was won
+        repeats_at_once=False,  # what a key does while its first request runs is not documented
     )
 
     def __init__(
@@ -64,17 +66,14 @@ class CloudPayments:
         timeout: float = 30.0,
         adapter: Adapter | None = None,
     ) -> None:
-        for name, value in (("public_id", public_id), ("api_secret", api_secret), ("url", url)):
-            if not value:
-                raise ValueError(f"CloudPayments needs {name}")
-        if isinstance(callback_secrets, str) or not all(callback_secrets):
-            raise ValueError("CloudPayments needs callback_secrets to be a list, none of them empty")
+        options.needed("CloudPayments", public_id=public_id, api_secret=api_secret, url=url)
+        several = options.several("CloudPayments", least=0, callback_secrets=callback_secrets)
         if page not in PAGES:
             raise ValueError(f"CloudPayments needs page to be one of {', '.join(PAGES)}")
         client = Client(url, (public_id, api_secret), timeout, idempotency_header="X-Request-ID", adapter=adapter)
         self._door = Door(client)
         self._public_id, self._page, self._currency, self._receipt_key = public_id, page, currency, receipt_key
-        self._callback_secrets = tuple(callback_secrets) or (api_secret,)
+        self._callback_secrets = several or (api_secret,)
 
     def checkout(self, charge: Charge) -> Outcome:
         """Opens their hosted page, or gives the parameters of their widget, for which nobody is called."""
@@ -172,18 +171,20 @@ class CloudPayments:
             self._door.post("/payments/void", {"TransactionId": int(truth.reference)}, f"{our_id}:void")
             return lookups.again(lambda: lookups.by_reference(self._door, truth.reference))
         waits = truth.absent or (truth.status is Status.PENDING and truth.decline is not None)
-        if clue.page_url and waits:
-            if not closed:
-                return Outcome.unknown("the page is not closed, and nobody has paid there")
-            return Outcome(Status.CANCELLED, our_id=our_id, message="The page was closed.")
-        return truth
+        if not (clue.page_url and waits):
+            return truth
+        if not closed:
+            return Outcome.unknown("the page is not closed, and nobody has paid there")
+        earlier = None if truth.absent else lookups.earlier(self._door, our_id, clue)
+        return earlier or Outcome(Status.CANCELLED, our_id=our_id, message="The page was closed.")
 
     def _refunded(self, model: Any, order: RefundOrder) -> Outcome:
         reference = mapping.number(model, "TransactionId")
-        try:
-            return lookups.refund(self._door, order.our_id, reference)
-        except (NotSent, Unanswered, Malformed):  # taken in, and asked about again later
-            return Outcome(Status.PENDING, reference=reference, our_id=order.our_id, amount=order.amount)
+        said = asking.looked_up(lambda: lookups.refund(self._door, order.our_id, reference))
+        if said.status is not Status.UNKNOWN:
+            return said
+        # They have taken it in, under this id, by which it is asked about again later.
+        return Outcome(Status.PENDING, reference=reference, our_id=order.our_id, amount=order.amount)
 
 
 _DONE = Status.SUCCEEDED

@@ -49,7 +49,7 @@ class Found:
 
 
 class Finder:
-    """Lookups. Every one raises NotSent or Unanswered where the network fails."""
+    """Lookups. Every one raises NotSent or Unanswered where the network fails, Malformed for what cannot be read."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -85,15 +85,12 @@ class Finder:
             params = _window(clue)
         else:
             return Outcome.unknown("Stripe finds a refund only by its payment or by its time")
-        try:
-            made = [entry for entry in self.every("/v1/refunds", params) if metadata(entry, ORDER) == our_id]
-            outcomes = [refund_outcome(entry) for entry in made]
-        except Malformed as problem:
-            return Outcome.unknown(f"Stripe's answer cannot be read: {problem}")
+        made = [entry for entry in self.every("/v1/refunds", params) if metadata(entry, ORDER) == our_id]
+        outcomes = [refund_outcome(entry) for entry in made]
         return _best(outcomes) if outcomes else Outcome.not_found()
 
     def every(self, path: str, params: Mapping[str, str]) -> Iterator[Any]:
-        """Every entry of a list, page after page, newest first. Raises Malformed too."""
+        """Every entry of a list, page after page, newest first."""
         more = dict(params) | {"limit": str(PAGE_SIZE)}
         for _ in range(MOST_PAGES):
             answer = self._get(path, more)
@@ -112,21 +109,18 @@ class Finder:
     def _since(self, our_id: str, clue: Clue) -> Found:
         if clue.since is None or not our_id:
             return Found(Outcome.unknown("Stripe finds a payment only by its own id, its page or its time"))
-        try:
-            params = _window(clue)
-            intents = [
-                entry
-                for entry in self.every("/v1/payment_intents", params | {"expand[0]": "data.latest_charge"})
-                if metadata(entry, ORDER) == our_id
-            ]
-            if intents:
-                oldest_first = reversed(intents)
-                return self._whole(min(oldest_first, key=lambda entry: _rank(payment_outcome(entry))), "")
-            for entry in self.every("/v1/checkout/sessions", params):
-                if said(entry, "client_reference_id") == our_id:
-                    return self._page(said(entry, "id"))
-        except Malformed as problem:
-            return Found(Outcome.unknown(f"Stripe's answer cannot be read: {problem}"))
+        params = _window(clue)
+        intents = [
+            entry
+            for entry in self.every("/v1/payment_intents", params | {"expand[0]": "data.latest_charge"})
+            if metadata(entry, ORDER) == our_id
+        ]
+        if intents:
+            oldest_first = reversed(intents)
+            return self._whole(min(oldest_first, key=lambda entry: _rank(payment_outcome(entry))), "")
+        for entry in self.every("/v1/checkout/sessions", params):
+            if said(entry, "client_reference_id") == our_id:
+                return self._page(said(entry, "id"))
         return Found(Outcome.not_found())
 
     def _page(self, session_id: str) -> Found:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from acquiring import asking
 from acquiring.backends.stripe.amounts import amount_of
 from acquiring.backends.stripe.declines import group_of
 from acquiring.http import Response, redact
@@ -149,16 +150,13 @@ def statement_line(entry: Any) -> StatementLine | None:
 def acted(answer: Response, translate: Translate) -> Outcome:
     """What a request to act came to."""
     if answer.ok:
-        try:
-            return translate(answer.body)
-        except Malformed as problem:
-            return Outcome.unknown(f"Stripe's answer cannot be read: {problem}")
+        return translate(answer.body)
     error = error_of(answer)
     raw = redact(dict(error), SECRETS)
     code, message = said(error, "code"), said(error, "message") or "Stripe refused"
-    if answer.status == 409 or said(error, "type") == "idempotency_error":
+    if asking.is_unclear(answer, theirs=bool(error)) or said(error, "type") == "idempotency_error":
         # This key is known for something, perhaps for this very order in other words: only `fetch` can tell.
-        return Outcome(Status.UNKNOWN, code=code or "idempotency_error", message=message, raw=raw)
+        return Outcome(Status.UNKNOWN, code=code or said(error, "type"), message=message, raw=raw)
     if answer.status == 402:
         group = group_of(said(error, "decline_code"), code, said(error, "advice_code"))
         reference = said(error.get("payment_intent"), "id")
@@ -167,7 +165,8 @@ def acted(answer: Response, translate: Translate) -> Outcome:
     lost = said(error, "param") in ("payment_method", "customer")
     group = Decline.ANOTHER_CARD if lost else Decline.OUR_FAULT
     code = code or said(error, "type") or f"http_{answer.status}"
-    return Outcome(Status.FAILED, decline=group, code=code, message=message, raw=raw)
+    shut_out = answer.status in asking.SHUT_OUT
+    return Outcome(Status.FAILED, decline=group, code=code, message=message, shut_out=shut_out, raw=raw)
 
 
 def error_of(answer: Response) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import ClassVar
 from urllib.parse import quote
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.backends.stripe import events
 from acquiring.backends.stripe.amounts import units
 from acquiring.backends.stripe.finding import EXPAND, Finder, Found
@@ -87,14 +87,11 @@ class Stripe:
         now: Callable[[], datetime] = _wall_clock,
         adapter: Adapter | None = None,
     ) -> None:
-        if not url or not secret_key:
-            raise ValueError("the stripe acquirer needs url and secret_key")
-        if isinstance(callback_secrets, str) or not callback_secrets or not all(callback_secrets):
-            raise ValueError("the stripe acquirer needs callback_secrets: a list of at least one, none of them empty")
+        options.needed("the stripe acquirer", url=url, secret_key=secret_key)
         headers = {"Authorization": f"Bearer {secret_key}", "Stripe-Version": api_version}
         self._client = Client(url, None, timeout, headers=headers, adapter=adapter)
         self._find = Finder(self._client)
-        self._callback_secrets = tuple(callback_secrets)
+        self._callback_secrets = options.several("the stripe acquirer", callback_secrets=callback_secrets)
         self._tolerance = timedelta(seconds=tolerance)
         self._types = tuple(payment_method_types)
         self._describe = describe

@@ -7,6 +7,8 @@ from datetime import timedelta
 from acquiring.types import Decline
 
 OK = "0"
+# A wrong password, no such terminal (204, 501); 202 and 205 are of the same class, and what is said here claims less.
+SHUT_OUT = frozenset({"202", "204", "205", "501"})
 NOT_FOUND = frozenset({"63", "255", "325", "335", "407", "914"})
 NOTHING_CREATED = frozenset({"255", "335"})  # CheckOrder: no payment was ever made for this order
 CONFLICT = frozenset({"4", "8", "20", "54", "119", "324", "330", "623", "2200", "3037"})  # another state than thought

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from moneyed import Money
 from acquiring.backends.tbank import codes
 from acquiring.http import redact
 from acquiring.reading import Malformed, field, minor, money, one_of, text, text_or_none, whole
-from acquiring.types import Card, Decline, Notice, Outcome, ReceiptStatus, RefundOrder, Status, Subject
+from acquiring.types import Card, Decline, Outcome, RefundOrder, Status
 
 RUB = "RUB"
 UNPAID = frozenset({"NEW", "FORM_SHOWED", "3DS_CHECKING", "3DS_CHECKED", "PREAUTHORIZING"})
@@ -25,10 +24,15 @@ RETURNED = frozenset({"PARTIAL_REFUNDED", "REFUNDED"})
 STATUS: dict[str, Status] = {
     **dict.fromkeys(UNPAID | UNDER_WAY | {"REVERSING"}, Status.PENDING),
     **dict.fromkeys(("AUTHORIZED", "PARTIAL_REVERSED"), Status.AUTHORIZED),
-    **dict.fromkeys({"CONFIRMED"} | RETURNING | RETURNED, Status.SUCCEEDED),
+    **dict.fromkeys(("CONFIRMED", "PARTIAL_REFUNDED"), Status.SUCCEEDED),
     **dict.fromkeys(("REJECTED", "AUTH_FAIL", "ATTEMPTS_EXPIRED"), Status.FAILED),
     **dict.fromkeys(("CANCELED", "REVERSED", "DEADLINE_EXPIRED"), Status.CANCELLED),
+    # T-Bank does not say whether a refund or a Cancel gives it back. Whoever has the payment as made hears no news in
+    # this; and whoever has not must not take for made what is not there any more.
+    **dict.fromkeys(RETURNING, Status.PENDING),
+    "REFUNDED": Status.CANCELLED,
 }
+TAKEN = frozenset({"CONFIRMED"}) | RETURNING | RETURNED  # money of it moved, perhaps both ways
 _BRANDS = (("4", "Visa"), ("220", "Mir"), ("5", "Mastercard"), ("2", "Mastercard"), ("6", "Maestro"))
 _HIDDEN = frozenset({"cardid", "accounttoken", "customerkey", "phone", "infoemail"})
 _ANOTHER_TRY = re.compile(r"([0-9a-f]{32})-([2-9])")
@@ -149,8 +153,7 @@ def refused(data: Any) -> Outcome:
     code, raw = error_code(data), hidden(data)
     if code in codes.TROUBLE | codes.CONFLICT:
         return Outcome(Status.UNKNOWN, code=code, message=_message(data), raw=raw)
-    group = codes.group(code, Decline.OUR_FAULT)
-    return Outcome(Status.FAILED, decline=group, code=code, message=_message(data), raw=raw)
+    return _refusal(code, data)
 
 
 def charged(data: Any) -> Outcome | None:
@@ -158,9 +161,8 @@ def charged(data: Any) -> Outcome | None:
     if accepted(data) or (isinstance(data, dict) and STATUS.get(str(data.get("Status"))) is Status.FAILED):
         return found(data).outcome
     code = error_code(data)
-    if code not in codes.GROUP or code in codes.TROUBLE | codes.CONFLICT:
-        return None
-    return refused(data)
+    known = code in codes.GROUP or _is_shut_out(code)
+    return None if not known or code in codes.TROUBLE | codes.CONFLICT else refused(data)
 
 
 def refund_outcome(data: Any, order: RefundOrder, before: str) -> Outcome:
@@ -171,19 +173,23 @@ def refund_outcome(data: Any, order: RefundOrder, before: str) -> Outcome:
         given = Outcome(Status.SUCCEEDED, order.our_id, order.our_id, order.amount, raw=raw)
         if state in RETURNED:
             return given
-        return replace(given, status=Status.PENDING) if state in RETURNING else unsure(f"the payment is {state}", raw)
+        # Only where nothing had gone back before will the payment's state tell what becomes of this one.
+        taken = replace(given, status=Status.PENDING, reference=order.our_id if before == "CONFIRMED" else "")
+        return taken if state in RETURNING else unsure(f"the payment is {state}", raw)
     code, message = error_code(data), _message(data)
-    final = code == "330" or (code in codes.CONFLICT and before in {"REFUNDED", "REVERSED", "CANCELED"})
-    if not final and (code in codes.TROUBLE | codes.CONFLICT | codes.WAIT.keys() or code not in codes.GROUP):
+    if code == "330" or (code in codes.CONFLICT and before in {"REFUNDED", "REVERSED", "CANCELED"}):
+        return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, raw=raw)
+    known = code in codes.GROUP or _is_shut_out(code)
+    if not known or code in codes.TROUBLE | codes.CONFLICT | codes.WAIT.keys():
         return Outcome(Status.UNKNOWN, code=code, message=message, raw=raw)
-    group = Decline.OUR_FAULT if final else codes.group(code, Decline.OUR_FAULT)
-    return Outcome(Status.FAILED, decline=group, code=code, message=message, raw=raw)
+    return _refusal(code, data)
 
 
 def refund_found(payment: Found, our_id: str, reference: str, again: bool) -> Outcome:
     """What a payment's state says of one of its refunds: T-Bank keeps no refunds, only what they did to the payment.
 
-    `reference` is set once T-Bank has taken this refund; `again`: it would recognise it, were it sent again.
+    `reference` is set once T-Bank has made this refund, or has taken it as the first of its payment; `again`: it would
+    recognise it, were it sent again.
     """
     raw = payment.outcome.raw
     if reference and payment.state in RETURNED | RETURNING:
@@ -198,29 +204,6 @@ def refund_found(payment: Found, our_id: str, reference: str, again: bool) -> Ou
 def unsure(why: str, raw: Mapping[str, Any]) -> Outcome:
     """Nobody can say yet."""
     return Outcome(Status.UNKNOWN, message=why, raw=raw)
-
-
-def notice(data: Any) -> Notice:
-    """What a verified notification says. Raises Malformed.
-
-    Only good news are believed as they come, each is true for ever; any other is a doorbell, since it may be of a page
-    that nobody was given, and come after the good ones. Of refunds it does not say which one it is.
-    """
-    state, order, reference = text(data, "Status"), text(data, "OrderId"), number(data, "PaymentId")
-    key = f"{reference}:{state}:{hashlib.sha256(text(data, 'Token').lower().encode(errors='replace')).hexdigest()[:32]}"
-    if state == "RECEIPT":
-        return _receipt_notice(data, key, our_id_of(order), reference)
-    if state in RETURNED | RETURNING:
-        return Notice(
-            key, Subject.REFUND, state, unsure("a refund", hidden(data)), trusted=False, payment_reference=reference
-        )
-    if STATUS.get(state) not in (Status.SUCCEEDED, Status.AUTHORIZED):
-        rings = Outcome(Status.UNKNOWN, reference, our_id_of(order), raw=hidden(data))
-        return Notice(key, Subject.PAYMENT, state, rings, trusted=False)
-    said = found(data).outcome
-    if said.amount is None:
-        raise Malformed("Amount")
-    return Notice(key, Subject.PAYMENT, state, replace(said, card=card(data) if data.get("Pan") else None))
 
 
 def card(data: Any) -> Card:
@@ -260,16 +243,6 @@ def hidden(data: Any) -> dict[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _receipt_notice(data: Any, key: str, our_id: str, reference: str) -> Notice:
-    """A fiscal receipt was made, or could not be. One of a refund does not say of which."""
-    status = ReceiptStatus.REGISTERED if accepted(data) else ReceiptStatus.FAILED
-    said = Outcome(Status.UNKNOWN, reference, our_id, receipt=status, raw=hidden(data))
-    if data.get("Type") == "IncomeReturn":
-        said = replace(said, reference="", our_id="")
-        return Notice(key, Subject.REFUND, "RECEIPT", said, payment_reference=reference, only_receipt=True)
-    return Notice(key, Subject.PAYMENT, "RECEIPT", said, only_receipt=True)
-
-
 def _amount(data: Any) -> Money | None:
     return money(whole(data, "Amount"), RUB) if data.get("Amount") is not None else None
 
@@ -280,6 +253,17 @@ def _declined(data: Any, state: str, status: Status) -> tuple[Decline | None, st
     code = error_code(data)
     default = Decline.CUSTOMER_ACTION if state == "AUTH_FAIL" else Decline.RETRY_LATER
     return codes.group(code, default), state if code == codes.OK else code, _message(data)
+
+
+def _refusal(code: str, data: Any) -> Outcome:
+    group = codes.group(code, Decline.OUR_FAULT)
+    shut_out = _is_shut_out(code)
+    return Outcome(Status.FAILED, decline=group, code=code, message=_message(data), shut_out=shut_out, raw=hidden(data))
+
+
+def _is_shut_out(code: str) -> bool:
+    """T-Bank, or what stands before it, did not let the request in."""
+    return code in codes.SHUT_OUT or code.startswith("http_")
 
 
 def _message(data: Any) -> str:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
-from acquiring import asking
-from acquiring.backends.tbank import mapping, orders, signing
+from acquiring import asking, options
+from acquiring.backends.tbank import mapping, notices, orders, signing
 from acquiring.backends.tbank.wire import TRIES, Wire
 from acquiring.base import NO_CLUE, BadCallback
 from acquiring.http import Adapter, Client, NotSent, Unanswered
@@ -34,6 +34,9 @@ from acquiring.types import (
 
 LIVE = "https://securepay.tinkoff.ru/v2"
 LARGEST_CALLBACK = 64 * 1024  # bytes
+# A charge that has not come about by then is not waited for: its order is cancelled. T-Bank does the one or the other,
+# so a charge still on its way is refused or given back, and the customer's days of grace are not spent on waiting.
+DEAD = timedelta(hours=1)
 TOMBSTONE = 1000  # kopecks: what an order is closed with whose sum nobody told
 
 
@@ -43,8 +46,8 @@ class TBank:
     `terminal_key` and `passwords`: from the cabinet; the first password signs, every one verifies notifications, so
     that one can be changed in peace. `callback_url`: where notifications go. `url`: the API, live and for DEMO
     terminals alike. `taxation`: of receipts that name no tax system. `repeat_refunds`: whether a refund whose answer
-    was lost may be sent again while it is not certain that nothing was made; T-Bank then knows it by its
-    ExternalRequestId, except for payments by SBP: False where the terminal takes those.
+    was lost may be sent again while it is not certain that nothing was made: T-Bank knows it by its ExternalRequestId,
+    but not where the payment came by SBP, which it does not tell. So True only where the terminal takes no SBP.
     `ca_bundle`: a file of certificates to trust instead of the usual ones. `clock`: says the time. Raises ValueError
     when a credential is missing.
     """
@@ -57,6 +60,7 @@ class TBank:
         partial_refund=True,
         receipts=True,
         statements=False,
+        repeats_at_once=False,  # Init and Charge know no key
     )
 
     def __init__(
@@ -67,17 +71,15 @@ class TBank:
         url: str = LIVE,
         timeout: float = 20.0,
         taxation: str = "",
-        repeat_refunds: bool = True,
+        repeat_refunds: bool = False,
         ca_bundle: str = "",
         adapter: Adapter | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if not terminal_key or not url:
-            raise ValueError("the T-Bank acquirer needs terminal_key and url")
-        if isinstance(passwords, str) or not passwords or not all(passwords):
-            raise ValueError("the T-Bank acquirer needs passwords: a list of at least one, none of them empty")
+        options.needed("the T-Bank acquirer", terminal_key=terminal_key, url=url)
+        self._passwords = options.several("the T-Bank acquirer", passwords=passwords)
         self._wire = Wire(Client(url, None, timeout, adapter=adapter, ca_bundle=ca_bundle), terminal_key, passwords[0])
-        self._terminal, self._passwords, self._callback_url = terminal_key, tuple(passwords), callback_url
+        self._terminal, self._callback_url = terminal_key, callback_url
         self._taxation, self._repeat_refunds, self._clock = taxation, repeat_refunds, clock
 
     # --- The port -------------------------------------------------------------------------------------------------
@@ -87,7 +89,10 @@ class TBank:
         return self._ordered(lambda: self._at_the_door(lambda: self._checkout(charge)))
 
     def charge(self, charge: Charge) -> Outcome:
-        """Charges a saved card: Init, then Charge. Given again, it goes on where it stopped."""
+        """Charges a saved card: Init, then Charge. Given again, it goes on where it stopped.
+
+        UNKNOWN with `reference` where Charge was sent and nobody knows what came of it: it is not given again then.
+        """
         return self._ordered(lambda: self._at_the_door(lambda: self._charge(charge)))
 
     def capture(self, our_id: str, reference: str, charge: Charge) -> Outcome:
@@ -103,13 +108,16 @@ class TBank:
 
     def refund(self, order: RefundOrder) -> Outcome:
         """Returns money of one payment, in full or part. The same order again is recognised by T-Bank."""
-        return self._ordered(lambda: self._refund(order))
+        return self._ordered(lambda: self._at_the_door(lambda: self._refund(order), only_shut_out=True))
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
-        """T-Bank's truth. Of a refund it knows only what it did to its payment, which the clue must name."""
+        """T-Bank's truth. Of a refund it knows only what it did to its payment, which the clue must name.
+
+        An order whose Charge has not come about in an hour is cancelled there, which ends it: nothing can follow.
+        """
         if subject is Subject.REFUND:
-            return self._looked_up(lambda: self._fetch_refund(our_id, reference, clue))
-        return self._looked_up(lambda: self._fetch_payment(our_id, reference, clue))
+            return asking.looked_up(lambda: self._fetch_refund(our_id, reference, clue))
+        return asking.looked_up(lambda: self._fetch_payment(our_id, reference, clue))
 
     def statement(self, day: date) -> Iterator[StatementLine]:
         """T-Bank's API lists nothing (`capabilities.statements`). Raises Unanswered."""
@@ -128,7 +136,7 @@ class TBank:
         if data.get("TerminalKey") != self._terminal:
             raise BadCallback("signed, but for another terminal")
         try:
-            return mapping.notice(data)
+            return notices.notice(data)
         except Malformed as problem:
             raise BadCallback(f"signed, but cannot be read: {problem}") from problem
 
@@ -164,17 +172,25 @@ class TBank:
         elif known.state != "NEW" or known.outcome.amount != charge.amount:
             return mapping.same_order(known, charge.amount)
         reference = known.outcome.reference
-        answer = self._wire.call("Charge", {"PaymentId": reference, "RebillId": charge.token})
+        try:
+            return self._charged(
+                self._wire.call("Charge", {"PaymentId": reference, "RebillId": charge.token}), reference
+            )
+        except (Unanswered, Malformed) as problem:  # with its id, by which it is asked about, and not given again
+            doubt = Outcome.unknown(f"T-Bank does not say what became of the charge: {problem}")
+            return replace(doubt, our_id=charge.our_id, reference=reference)
+
+    def _charged(self, answer: Any, reference: str) -> Outcome:
+        """What the answer to Charge came to. Raises Unanswered, Malformed where nobody knows."""
         outcome = mapping.charged(answer)
         if outcome is not None:
             return outcome
         try:
             now = self._wire.state(reference)
-        except (NotSent, mapping.Refused) as problem:  # of this question; the charge was sent
-            doubt = Outcome.unknown(f"T-Bank does not say what became of the charge: {problem}")
-            return replace(doubt, our_id=charge.our_id, reference=reference)
+        except NotSent as problem:  # of this question; the charge was sent
+            raise Unanswered(str(problem)) from problem
         if now is None or now.state == "NEW":
-            return mapping.unsure(f"T-Bank refused the charge for now ({mapping.error_code(answer)})", {})
+            raise Unanswered(f"it answered {mapping.error_code(answer)}")
         return now.outcome
 
     def _capture(self, reference: str, charge: Charge) -> Outcome:
@@ -201,18 +217,21 @@ class TBank:
             each = [mapping.found(answer)]
         elif told.outcome.status is Status.SUCCEEDED:
             return told.outcome
-        for one in each:
-            if one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED:
-                told = self._wire.cancelled(one)
-        return told.outcome if told else Outcome.unknown("nothing was cancelled")
+        open_ = [one.state in mapping.UNPAID or one.outcome.status is Status.AUTHORIZED for one in each]
+        ends = [self._wire.cancelled(one) if still else one for one, still in zip(each, open_, strict=True)]
+        going_on = [one for one in ends if one.outcome.status not in (Status.CANCELLED, Status.FAILED)]
+        last = going_on[0] if going_on else mapping.best(ends)  # one of several pages may be in the middle of a payment
+        return last.outcome if last else Outcome.unknown("nothing was cancelled")
 
     def _refund(self, order: RefundOrder) -> Outcome:
         units = mapping.kopecks(order.amount)
         known = self._wire.state(order.payment_reference)
         # Cancel closes what is not paid and releases what is held: only of a paid payment does it give money back.
-        if known is None or known.outcome.status is not Status.SUCCEEDED:
+        if known is None or known.state not in mapping.TAKEN:
             message = f"the payment is {known.state}" if known else "T-Bank does not know this payment"
             return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="not_paid", message=message)
+        if known.state in mapping.RETURNING:  # of two at once nobody could tell which was made
+            return Outcome.not_sent("a refund of this payment is under way; the next one waits")
         body: dict[str, Any] = {"PaymentId": order.payment_reference, "Amount": units}
         body["ExternalRequestId"] = order.our_id
         if order.receipt is not None:
@@ -228,9 +247,11 @@ class TBank:
             if known is None:
                 return Outcome.not_found()
             if known.state == "NEW" and not clue.page_url and not reference:
-                # An Init whose answer was lost: nobody has its page, and nobody has charged a card for it.
+                # An Init whose answer was lost: nobody has its page. Of a Charge that was sent we have the reference.
                 message = "T-Bank has the order, and nobody has come to pay it"
                 return Outcome(Status.UNKNOWN, again=True, message=message, raw=known.outcome.raw)
+        elif known.state == "NEW" and not clue.page_url and clue.since and clue.since + DEAD < self._clock():
+            return self._wire.cancelled(known).outcome  # nobody was given a page of this order
         return self._wire.with_card(known.outcome, clue)
 
     def _fetch_refund(self, our_id: str, reference: str, clue: Clue) -> Outcome:
@@ -241,22 +262,17 @@ class TBank:
             return Outcome.unknown("T-Bank keeps no refunds; without its payment this one cannot be looked up")
         return mapping.refund_found(payment, our_id, reference, self._repeat_refunds)
 
-    def _at_the_door(self, ask: Callable[[], Outcome]) -> Outcome:
+    def _at_the_door(self, ask: Callable[[], Outcome], *, only_shut_out: bool = False) -> Outcome:
         try:
             return ask()
-        except mapping.Refused as refused:  # the order itself was not given
-            return mapping.refused(refused.data)
+        except mapping.Refused as problem:  # the order itself was not given
+            outcome = mapping.refused(problem.data)
+            if only_shut_out and not outcome.shut_out:
+                raise
+            return outcome
 
     def _ordered(self, ask: Callable[[], Outcome]) -> Outcome:
         try:
             return mapping.retry_at(asking.told(ask), self._clock())
-        except Malformed as problem:
-            return Outcome.unknown(f"T-Bank's answer cannot be read: {problem}")
         except ValueError as problem:  # it cannot even be said in T-Bank's words, so it was not sent
             return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="unsayable", message=str(problem))
-
-    def _looked_up(self, ask: Callable[[], Outcome]) -> Outcome:
-        try:
-            return asking.looked_up(ask)
-        except Malformed as problem:
-            return Outcome.unknown(f"T-Bank's answer cannot be read: {problem}")

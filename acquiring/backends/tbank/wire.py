@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from acquiring import asking
 from acquiring.backends.tbank import codes, mapping, signing
 from acquiring.backends.tbank.mapping import Found
 from acquiring.base import NO_CLUE
@@ -27,7 +29,9 @@ class Wire:
         answer = self._client.request("POST", f"/{method}", json=body)
         if answer.ok:
             return answer.body
-        # T-Bank refuses in answers of 200: this is somebody before it, which lets nothing through.
+        # T-Bank refuses in answers of 200: this is somebody before it.
+        if answer.status not in asking.SHUT_OUT:
+            raise Unanswered(f"something answered {answer.status}, and it was not T-Bank's own word")
         return {"Success": False, "ErrorCode": f"http_{answer.status}", "Message": "T-Bank does not let us in"}
 
     def state(self, reference: str, clue: Clue = NO_CLUE) -> Found | None:
@@ -57,12 +61,13 @@ class Wire:
     def cancelled(self, one: Found) -> Found:
         """Cancels what is not paid. Should it be paid in this very moment, T-Bank gives all of it back."""
         answer = self.call("Cancel", {"PaymentId": one.outcome.reference})
-        if not mapping.accepted(answer):
-            return Found("", mapping.refused(answer))
+        if not mapping.accepted(answer):  # which says nothing of the payment itself
+            return Found("", replace(mapping.refused(answer), status=Status.UNKNOWN, decline=None, shut_out=False))
         now = mapping.found(answer)
-        if now.state == "REFUNDED":
-            return Found(now.state, Outcome(Status.CANCELLED, now.outcome.reference, now.outcome.our_id))
-        return now
+        if now.state not in mapping.RETURNING:
+            return now
+        doubt = mapping.unsure("it was paid as it was cancelled, and T-Bank is giving all of it back", now.outcome.raw)
+        return Found(now.state, replace(doubt, reference=now.outcome.reference, our_id=now.outcome.our_id))
 
     def with_card(self, outcome: Outcome, clue: Clue) -> Outcome:
         """GetState tells no card: where one was to be kept and the customer has one, it is that."""

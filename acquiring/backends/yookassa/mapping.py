@@ -10,6 +10,7 @@ from typing import Any
 
 from moneyed import Money
 
+from acquiring import asking
 from acquiring.backends.yookassa import reasons
 from acquiring.http import REDACTED, Response, redact
 from acquiring.reading import Malformed, field, moment, money, one_of, text
@@ -36,34 +37,34 @@ EVENTS = {
     "payment.canceled": Subject.PAYMENT,
     "refund.succeeded": Subject.REFUND,
 }
-UNCLEAR = frozenset({408, 409, 425})  # statuses after which nobody can say what was done
 
 
 def acted(answer: Response, translate: Translate) -> Outcome:
-    """What a request to move money came to."""
-    if answer.ok:
-        if pause(answer) is not None:
-            return Outcome.unknown("YooKassa has the request and works on it still")
-        try:
-            return translate(answer.body)
-        except (Malformed, RecursionError) as problem:
-            return Outcome.unknown(f"YooKassa's answer cannot be read: {problem}")
-    return refused(answer)
+    """What a request to move money came to. Raises Malformed."""
+    if not answer.ok:
+        return refused(answer)
+    if pause(answer) is not None:
+        return Outcome.unknown("YooKassa has the request and works on it still")
+    try:
+        return translate(answer.body)
+    except RecursionError:
+        raise Malformed("nested too deep") from None
 
 
 def refused(answer: Response) -> Outcome:
     """What a 4xx to a request to move money means."""
-    if not _is_error(answer.body) or answer.status in UNCLEAR:
-        return Outcome.unknown(f"something answered {answer.status}, and it was not YooKassa's own word")
-    code, message = _text(answer.body, "code"), _text(answer.body, "description") or "YooKassa refused"
-    why = _text(answer.body, "parameter")
-    raw = redact(answer.body, PRIVATE)
+    if asking.is_unclear(answer, theirs=_is_error(answer.body)):
+        return asking.unclear(answer)
+    said = answer.body if _is_error(answer.body) else {}
+    code, message = _text(said, "code") or f"http_{answer.status}", _text(said, "description") or "YooKassa refused"
+    why, shut_out = _text(said, "parameter"), answer.status in asking.SHUT_OUT
+    raw = redact(said, PRIVATE)
     if why.lower() == "idempotence-key":
         # It knows this key with other parameters, so it may well have moved money: only `fetch` can tell.
         return Outcome(Status.UNKNOWN, code=code, message=message, raw=raw)
     if why == "payment_method_id" and answer.status in (400, 404):
         return Outcome(Status.FAILED, decline=Decline.ANOTHER_CARD, code=code, message=message, raw=raw)
-    return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, raw=raw)
+    return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, shut_out=shut_out, raw=raw)
 
 
 def pause(answer: Response) -> float | None:

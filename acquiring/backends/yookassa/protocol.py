@@ -13,7 +13,7 @@ from datetime import time as clock_time
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from acquiring import asking
+from acquiring import asking, options
 from acquiring.backends.yookassa import mapping, networks, orders
 from acquiring.backends.yookassa.mapping import MAPPING, Translate
 from acquiring.base import NO_CLUE, BadCallback
@@ -76,9 +76,7 @@ class YooKassa:
         sleep: Callable[[float], object] = time.sleep,
         adapter: Adapter | None = None,
     ) -> None:
-        for name, given in (("shop_id", shop_id), ("secret_key", secret_key), ("url", url)):
-            if not given:
-                raise ValueError(f"the YooKassa acquirer needs {name}")
+        options.needed("the YooKassa acquirer", shop_id=shop_id, secret_key=secret_key, url=url)
         auth = (shop_id, secret_key)
         self._client = Client(url, auth, timeout, idempotency_header="Idempotence-Key", adapter=adapter)
         self._method, self._address_header = method, address_header
@@ -243,13 +241,10 @@ def _best(items: Iterator[Any], translate: Translate, covered: bool) -> Outcome:
     Else a hold, else what may still be paid, else the latest.
     """
     found: list[Outcome] = []
-    try:
-        for item in items:
-            found.append(translate(item))
-            if found[-1].status is Status.SUCCEEDED:
-                return found[-1]
-    except Malformed as problem:
-        return Outcome.unknown(f"YooKassa's list cannot be read: {problem}")
+    for item in items:
+        found.append(translate(item))
+        if found[-1].status is Status.SUCCEEDED:
+            return found[-1]
     ranks = (Status.AUTHORIZED, Status.PENDING)
     best = sorted(found, key=lambda one: ranks.index(one.status) if one.status in ranks else len(ranks))
     if best:

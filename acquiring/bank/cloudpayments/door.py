@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import threading
 from collections.abc import Callable
@@ -31,7 +30,7 @@ def _door() -> Response | None:
     if request.endpoint == "cloudpayments.widget":  # a browser's
         return None
     acting.refuse()
-    if not _known(request.authorization):
+    if not acting.is_merchant():
         return Response("", 401)
     if not _inside.acquire(blocking=False):
         return Response("", 429)
@@ -49,14 +48,6 @@ def _out(problem: BaseException | None) -> None:
 @cloudpayments.errorhandler(Unacceptable)
 def _refused(problem: Unacceptable) -> Response:
     return reply(no(str(problem)))
-
-
-def _known(authorization: Any) -> bool:
-    config = the_bank().config
-    if authorization is None or authorization.type != "basic":
-        return False
-    given = f"{authorization.username}:{authorization.password}".encode()
-    return hmac.compare_digest(given, f"{config.merchant}:{config.secret}".encode())
 
 
 def reply(body: Body, status: int = 200) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
 from collections.abc import Callable
@@ -31,7 +30,7 @@ yookassa = Blueprint("yookassa", __name__, url_prefix="/yookassa/v3")
 @yookassa.before_request
 def _door() -> Response | None:
     acting.refuse()
-    if not _known(request.authorization):
+    if not acting.is_merchant():
         return _reply(401, _error("invalid_credentials", "Login has illegal format or is wrong"))
     acting.slow()
     return None
@@ -192,14 +191,6 @@ def _once(key: str, body: Body, act: Callable[[Body], Object]) -> Answer:
 
 
 # --- Requests and answers -----------------------------------------------------------------------------------------
-
-
-def _known(authorization: Any) -> bool:
-    config = the_bank().config
-    if authorization is None or authorization.type != "basic":
-        return False
-    given = f"{authorization.username}:{authorization.password}".encode()
-    return hmac.compare_digest(given, f"{config.merchant}:{config.secret}".encode())
 
 
 def _body() -> Body:

@@ -9,17 +9,9 @@ import pytest
 
 from acquiring.backends.cloudpayments import CloudPayments
 from acquiring.bank.cloudpayments.tongue import sign
-from acquiring.types import Outcome
+from tests.acquiring.far import BankFar
 from tests.acquiring.shop import Delivery, Shop
 from tests.local_bank import LocalBank, eventually
-
-DECLINING = {
-    "retry_later": "4000000000009995",
-    "another_card": "4000000000000002",
-    "customer_action": "4000008400001629",
-    "stop": "4000000000009979",
-    "our_fault": "4000000000000101",
-}
 
 
 @pytest.fixture(scope="package")
@@ -66,28 +58,13 @@ def impatient(bank: LocalBank, shop: Shop) -> CloudPayments:
     return cloudpayments(bank, timeout=0.3)
 
 
-class Far:
+@pytest.fixture
+def stranger(bank: LocalBank) -> CloudPayments:
+    return CloudPayments(bank.merchant, "wrong", url=f"{bank.api_url}/cloudpayments")
+
+
+class Far(BankFar):
     """The local bank as the contract moves it."""
-
-    def __init__(self, bank: LocalBank, shop: Shop) -> None:
-        self.bank, self.shop = bank, shop
-        self.secrets = (bank.secret, bank.callback_secret)
-
-    def pay(self, outcome: Outcome, decline: str = "") -> None:
-        self.bank.pay(outcome.redirect_url, DECLINING[decline] if decline else "4242424242424242")
-
-    def trouble(self, name: str, count: int = 1) -> None:
-        if name == "calm":
-            self.bank.clear_faults()
-        else:
-            self.bank.fault(name, count)
-
-    def forget(self) -> None:
-        self.bank.forget_keys()
-
-    def moved(self) -> list[tuple[str, str, int]]:
-        done = [line for line in self.bank.operations() if line["state"] == "succeeded"]
-        return [(line["kind"], line["order_id"], line["amount"]) for line in done]
 
     def signed(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
         return headers | {"content-hmac": sign(self.bank.callback_secret, body)}

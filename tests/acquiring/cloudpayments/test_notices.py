@@ -37,9 +37,11 @@ def test_a_callback_may_be_a_form_or_json():
 
 def test_a_held_sum_is_not_a_taken_one():
     assert read("pay", PAY | {"Status": "Authorized"}).outcome.status is Status.AUTHORIZED
-    assert read("cancel", {"TransactionId": "7", "Amount": "59.00", "InvoiceId": "i"}).outcome.status is (
-        Status.CANCELLED
-    )
+
+
+def test_a_release_only_rings_for_its_fields_are_those_of_any_other_kind():
+    notice = read("cancel", {"TransactionId": "7", "Amount": "59.00", "InvoiceId": "i"})
+    assert (notice.outcome.status, notice.outcome.reference, notice.trusted) == (Status.CANCELLED, "7", False)
 
 
 def test_a_refund_made_in_the_cabinet_has_no_id_of_ours():

@@ -103,8 +103,7 @@ def test_a_statement_has_many_pages_and_no_declined_tries(acquirer, far, bank, s
 # --- The door --------------------------------------------------------------------------------------------------------
 
 
-def test_wrong_keys_are_our_fault(bank):
-    stranger = CloudPayments(bank.merchant, "wrong", url=f"{bank.api_url}/cloudpayments")
+def test_wrong_keys_are_our_fault(stranger):
     outcome = stranger.checkout(charge())
     assert (outcome.status, outcome.decline, outcome.code) == (Status.FAILED, Decline.OUR_FAULT, "unauthorized")
     found = stranger.fetch(Subject.PAYMENT, "any")
@@ -113,7 +112,8 @@ def test_wrong_keys_are_our_fault(bank):
 
 def test_too_many_at_once_are_not_sent():
     with server(answering("429 Too Many Requests", b"")) as (url, _):
-        assert CloudPayments("pk", "s", url=url).charge(charge(token="tk")).decline is Decline.NOT_SENT
+        outcome = CloudPayments("pk", "s", url=url).charge(charge(token="tk"))
+    assert (outcome.decline, outcome.shut_out) == (Decline.NOT_SENT, True)
 
 
 @pytest.mark.parametrize("option", ["public_id", "api_secret", "url"])
