@@ -13,7 +13,7 @@ from benchmarks import boot
 TRIPS = 50  # of each side in a round
 ROUNDS = 5
 PAYMENTS = 20_000  # in the database that is audited
-CHARGES = 640  # of cards in a round
+CHARGES = 1_920  # thirty times those in flight: begin and end are no more of it than on a night of renewals
 DUE = 2_000  # rows of a sweep in a round
 EXISTING, LARGE = 100_000, 1_000_000  # rows among which a sweep finds those that are due
 FEW, MANY = 1_000, 10_000  # rows that a worker passes over
