@@ -175,16 +175,24 @@ def _among(door: Door, last: Model, our_id: str, clue: Clue) -> Outcome:
         return Outcome.unknown("nothing says since when to look for this refund")
     if unmarked:
         return Outcome.unknown("there is a refund of this sum that does not say whose it is")
-    if not explained and _is_refunded(door, last, paid):
+    if not explained and not _is_explained(door, last, paid, clue):
         return Outcome.unknown("the payment says that money of it went back, and no refund of it is listed")
     return Outcome.not_found()
 
 
-def _is_refunded(door: Door, last: Model, paid: str) -> bool:
-    """Whether the payment itself says that money of it went back."""
+def _is_explained(door: Door, last: Model, paid: str, clue: Clue) -> bool:
+    """Whether the payment says that no money of it went back, or a refund before ours was asked for is listed."""
     if mapping.number(last, "TransactionId") != paid:
         last = field(_get(door, paid).body, "Model", dict)
-    return last.get("Refunded") is True
+    if last.get("Refunded") is not True:
+        return True
+    before = _list(door, _created(last), clue.since) if clue.since else iter(())
+    return any(
+        mapping.is_refund(model)
+        and mapping.number(model, "OriginalTransactionId") == paid
+        and mapping.refund_outcome(model).status is not Status.FAILED
+        for model in before
+    )
 
 
 def _before(door: Door, last: Model, clue: Clue) -> Iterator[Model]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ def test_a_second_refund_is_absent_beside_a_first_that_explains_what_went_back(a
     nobody_says_when = replace(of(order), since=None)
     found = acquirer.fetch(Subject.REFUND, order.our_id, "", nobody_says_when)
     assert (found.status, found.absent) == (Status.UNKNOWN, False)
+
+
+def test_what_went_back_long_before_explains_what_the_payment_says(acquirer, far, paid, monkeypatch):
+    acquirer.refund(refund(paid, Money("100.00", "RUB")))
+    order = refund(paid, Money("50.00", "RUB"))
+    asked_later = replace(of(order), since=datetime.now(UTC) + timedelta(minutes=30))
+    payment = Client.request(
+        acquirer._door._client, "POST", "/payments/get", json={"TransactionId": int(paid.reference)}
+    )
+    at_lookups(monkeypatch, "/v2/payments/find", payment)  # the last operation of the order is no refund
+    assert acquirer.fetch(Subject.REFUND, order.our_id, "", asked_later).absent
 
 
 def test_a_page_that_was_paid_is_not_closed_because_a_later_try_was_declined(acquirer, far):
