@@ -156,7 +156,7 @@ def _scale(scale: Scale) -> Sequence[Comparison]:
             goal=goal.ratio,
             at_most=True,
         )
-        for each in sizes.found(scale.existing, scale.due, scale.rounds)
+        for each in sizes.found(scale.existing, scale.due, scale.rounds * 3)  # one fsync more is much of half a second
     ]
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from billing import events, sweeps
+from billing import bulk, events, sweeps
 from billing.models import Invoice
 from subscriptions import herds, lifecycle, terms
 from subscriptions.models import Subscription
@@ -52,8 +52,9 @@ def end_due(*, at: datetime, limit: int = BATCH) -> int:
                 odd.append(row.pk)
             else:
                 steps.setdefault(step, []).append(row)
-        for step, ordinary in steps.items():
-            _make(step, ordinary, at)
+        with bulk.sent_ahead():
+            for step, ordinary in steps.items():
+                _make(step, ordinary, at)
         if odd:
             Subscription.objects.filter(pk__in=odd).update(next_action_at=at + LEASE)
     sweeps.each(odd, lambda pk: end(pk, at=at))
@@ -83,9 +84,9 @@ def _only_step(row: Subscription, at: datetime) -> Step | None:
 def _make(step: Step, rows: list[Subscription], at: datetime) -> None:
     """The same step for many locked rows: what the transitions and `end` write for one."""
     before, after = step
-    facts = [(row, _told(row)) for row in rows]
     with connection.cursor() as cursor:
         cursor.execute(MOVE, {"before": before, "after": after, "at": at, "ids": [row.pk for row in rows]})
+    facts = [(row, _told(row)) for row in rows]
     events.emit_many(f"subscription.{after}", facts, actor="system", at=at, from_state=before, to_state=after)
 
 

@@ -45,6 +45,8 @@ DECLINES = {
         Decline("refund_declined", "retry_later", "The card's bank did not take the refund."),
     )
 }
+# What can be ordered by hand; the others are the shop's own answers, where a protocol asks it.
+ORDERED = {code: decline for code, decline in DECLINES.items() if not code.startswith("shop_")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from acquiring.bank.api import reply
-from acquiring.bank.cards import DECLINES
+from acquiring.bank.cards import ORDERED
 from acquiring.bank.faults import KINDS, BadFault
 from acquiring.bank.house import the_bank
 from acquiring.bank.records import Note, Operation, Payment, Refund, Refusal, stamp
@@ -51,7 +51,7 @@ def home(error: str = "") -> str:
         error=error,
         typed=request.form if error else {},
         kinds=KINDS,
-        codes=DECLINES,
+        codes=ORDERED,
         faults=bank.faults.listed(),
         refusing=bank.faults.refusing(),
         operations=bank.books.select(Operation, latest),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from acquiring.bank.cards import DECLINES
+from acquiring.bank.cards import ORDERED
 
 # name -> (what its argument is, a sentence for the control page)
 KINDS: dict[str, tuple[str, str]] = {
@@ -137,8 +137,8 @@ def _check_argument(name: str, argument: str) -> None:
         if argument:
             raise BadFault(f"{name} takes no argument")
     elif needs == "code":
-        if argument not in DECLINES:
-            raise BadFault(f"{name} needs one of these codes, as {name}:<code>: {', '.join(DECLINES)}")
+        if argument not in ORDERED:
+            raise BadFault(f"{name} needs one of these codes, as {name}:<code>: {', '.join(ORDERED)}")
     elif needs == "count":
         if not argument.isdecimal() or not 1 <= int(argument) <= 50:
             raise BadFault(f"{name} needs a whole number from 1 to 50, as {name}:2")

@@ -119,6 +119,7 @@ def test_a_refund_can_be_declined_and_asked_for_anew(bank, acquirer):
 @pytest.mark.parametrize(
     "body",
     [
+        {"fault": "decline:shop_silent", "count": 1},  # a shop's own answer
         {}, {"fault": "flood", "count": 1}, {"fault": "refuse"}, {"fault": "refuse", "count": 0},
         {"fault": "refuse", "count": "1"}, {"fault": "refuse", "count": 1, "rate": 0.5}, {"fault": "refuse", "rate": 2},
         {"fault": "slow", "count": 1}, {"fault": "slow:x", "count": 1}, {"fault": "slow:-1", "count": 1},
