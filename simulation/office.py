@@ -10,7 +10,7 @@ from django.conf import settings
 
 from accounts.models import User
 from billing import health, money, staff
-from billing.models import AcquirerHealth
+from billing.models import AcquirerHealth, RequestKey
 from simulation.marketing import Marketing
 from simulation.patience import insist
 from simulation.world import World
@@ -30,7 +30,7 @@ class Office:
 
     def turn(self) -> None:
         """One of them."""
-        deeds = [self._give, self._extend, self._new_price, self._new_price, self._hire, self._switch]
+        deeds = [self._give, self._extend, self._new_price, self._new_price, self._hire, self._switch, self._ask]
         self._dice.choice([*deeds, self._marketing.turn, self._marketing.turn])()
 
     def _somebody(self) -> User:
@@ -90,6 +90,12 @@ class Office:
             f"withdraw {move_id}",
             partial(price_moves.withdraw, move_id, actor=ACTOR, at=self._world.now),
         )
+
+    def _ask(self) -> None:
+        """Somebody asked for something over the API: its key is kept for a while."""
+        user, at = self._somebody(), self._world.now
+        kept = {"path": "/api/v1/top-ups", "body_digest": "0" * 64, "status": 201, "answer": {}, "leased_until": at}
+        RequestKey.objects.get_or_create(user=user, key=f"day-{at:%j}", defaults=kept)
 
     def _hire(self) -> None:
         """Somebody becomes staff, or is no more."""

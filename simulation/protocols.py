@@ -29,6 +29,8 @@ BACKENDS = {
     "tbank": "acquiring.backends.tbank.TBank",
 }
 ALL = tuple(BACKENDS)
+FISCAL = frozenset({"cloudpayments", "yookassa", "tbank"})  # have a cash register; in some towns it is in use
+RECEIPTS = {"tax_system": "usn_income", "vat": "none", "subject": "service", "mode": "full_payment"}
 # What such an acquirer tells in no way, so that nobody can book it: a dispute, a payment of an order that is not ours,
 # how much of a payment was given back in its cabinet, unless it was all of it.
 TELLS_NO_DISPUTES = frozenset({"yookassa", "tbank"})

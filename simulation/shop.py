@@ -66,9 +66,12 @@ class Visitor:
         return PaymentMethod.objects.filter(user_id=self.user_id, removed_at=None).order_by("created_at", "pk").first()
 
     def acquirer(self) -> str:
-        """Where the next page shall be: mostly where it was the last time, and now and then elsewhere."""
+        """Where the next page shall be: mostly where it was the last time, now and then elsewhere or wherever."""
+        draw = self.dice.random()
+        if draw < 0.6:
+            return self.home
         others = [name for name in self.world.banks if name != self.home]
-        return self.home if self.dice.random() < 0.75 else self.dice.choice(others)
+        return self.dice.choice(others) if draw < 0.8 else ""  # the routes choose
 
     # --- What is done in the shop --------------------------------------------------------------------------------
 

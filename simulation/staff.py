@@ -15,12 +15,13 @@ from billing import (
     money,
     parking,
     payments,
+    receipts,
     reconciliation,
     refund_retries,
     refunds,
     resolutions,
 )
-from billing.models import Callback, Case, Delivery, Halt, Payment, Refund
+from billing.models import Callback, Case, Delivery, Halt, Payment, Receipt, Refund
 from notifications import mailings
 from notifications.models import Message
 from simulation.office import Office
@@ -82,8 +83,14 @@ class Staff:
             self._unpark(Refund, refund)
         for halt in Halt.objects.filter(status__in=Halt.STANDING).order_by("created_at", "pk"):
             self._let_run(halt)
+        self._make_receipts()
         for case in Case.objects.filter(status=Case.Status.OPEN).order_by("created_at", "pk")[:limit]:
             self._resolve(case)
+
+    def _make_receipts(self) -> None:
+        for receipt in Receipt.objects.exclude(parked="").order_by("created_at", "pk"):
+            verb = partial(receipts.registered_by_hand, receipt.pk, actor=ACTOR, reason="By hand", at=self._world.now)
+            self._world.act("staff", f"make receipt {receipt.pk}", verb)
 
     def _deal_with_mail(self, message: Message) -> None:
         """A mail of which nobody knows whether it went out is sent again, or told by telephone."""
@@ -144,7 +151,16 @@ class Staff:
         )
 
     def _resolve(self, case: Case) -> None:
-        """One of the buttons beside a case, the same whenever it is pressed. No case of money is waved away."""
+        """One of the buttons beside a case, the same whenever it is pressed. No case of money is waved away.
+
+        Some ask the bank for its list of that day once more, before they believe that something is missing there.
+        """
+        if case.kind == Case.Kind.MISSING_THERE and case.day and case.pk.int % 3:
+            verb = partial(reconciliation.run, case.acquirer, case.day, at=self._world.now)
+            self._world.act("staff", f"reconcile {case.acquirer} {case.day}", verb)
+            case.refresh_from_db()
+            if case.status != Case.Status.OPEN:
+                return
         ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
         if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 4 == 0:
             self._win(case)

@@ -185,10 +185,11 @@ class Watch:
 
     def _once(self, payment: Payment) -> None:
         """The bank took money for an invoice once, beside surplus and what it took at a page long closed."""
-        attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False, acquirer=payment.acquirer)
-        orders = [str(pk) for pk in attempts.values_list("pk", flat=True) if str(pk) not in self.reopened]
-        bank = self._world.banks[payment.acquirer]
-        times = {order: len(taken(bank, payment.acquirer, order)) for order in orders}
+        attempts = Payment.objects.filter(invoice_id=payment.invoice_id, surplus=False).values_list("pk", "acquirer")
+        at_banks = {
+            str(pk): name for pk, name in attempts if name in self._world.banks and str(pk) not in self.reopened
+        }
+        times = {order: len(taken(self._world.banks[name], name, order)) for order, name in at_banks.items()}
         paid = [order for order, count in times.items() for _ in range(1 if order in self.again else count)]
         if len(paid) > 1:
             self.double_charges += 1

@@ -206,10 +206,14 @@ class World:
         def entry(name: str, bank: Bank) -> dict[str, Any]:
             watched = {"world": self, "backend": protocols.BACKENDS[name], "adapter": Line(bank)}
             options = watched | dict(protocols.options(name, bank, self))
+            more = {"receipts": protocols.RECEIPTS} if fiscal and name in protocols.FISCAL else {}
             two_stage = name in self.two_stage
-            return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": two_stage}
+            return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": two_stage} | more
 
+        fiscal = self.chance("receipts").random() < 0.5
         return {
+            "ACQUIRER_ROUTES": [{"shares": dict.fromkeys(self.banks, 1)}],
+            "ACQUIRER_HEALTH": settings.ACQUIRER_HEALTH | {"trip_after": self.chance("health").choice((2, 5))},
             "ACQUIRERS": {name: entry(name, bank) for name, bank in self.banks.items()},
             "EMAIL_BACKEND": "simulation.mail.Post",
             "SIMULATION": self,
