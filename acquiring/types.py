@@ -145,7 +145,8 @@ class Outcome:
     `shut_out` (only with FAILED): the acquirer did not let the request in (wrong credentials, too many at once, a proxy
     before it): it says nothing of the order.
     `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome. `receipt` is what
-    became of its fiscal receipt, where the acquirer said.
+    became of its fiscal receipt, where the acquirer said. `dispute`: the acquirer's id of the one dispute that
+    `charged_back` is of; else that is all that was taken back.
     `raw` is the acquirer's answer with every secret removed.
     """
 
@@ -155,6 +156,7 @@ class Outcome:
     amount: Money | None = None
     refunded: Money | None = None
     charged_back: Money | None = None
+    dispute: str = ""
     redirect_url: str = ""
     widget: Mapping[str, Any] = field(default_factory=dict)
     card: Card | None = None

@@ -166,9 +166,7 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
     if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
-    # Of a hold, bad news may be older than the good ones: whether it is still held, only our own asking can tell.
-    doubtful = payment.status == Payment.Status.AUTHORIZED and said.status in (Status.FAILED, Status.CANCELLED)
-    if notice.trusted and not doubtful:
+    if notice.trusted and not _is_doubtful(payment, said):
         payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)
         reconciliation.charged_back(payment, said, at=at)
         _keep_late_card(payment, said, at)
@@ -176,6 +174,19 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         payment = payments.check(payment.pk, at=at) if found.pk == payment.pk else found
     callback.subject_id = payment.pk  # the same order captured again is a payment of its own
     return payment.parked
+
+
+def _is_doubtful(payment: Payment, said: Outcome) -> bool:
+    """Whether news may be older than what we know, so that only our own asking can tell what is true now.
+
+    Bad news of a hold may have been overtaken by the good. Where no refund is told by an id of its own, money that came
+    for a payment given up here may have gone back already.
+    """
+    if said.status in (Status.FAILED, Status.CANCELLED):
+        return bool(payment.status == Payment.Status.AUTHORIZED)
+    dead = payment.status in (Payment.Status.CANCELLED, Payment.Status.FAILED, Payment.Status.UNKNOWN)
+    lists = registry.get(payment.acquirer).capabilities.statements
+    return said.status == Status.SUCCEEDED and bool(dead) and not lists
 
 
 def _note_receipt(callback: Callback, operation: Payment | Refund, said: Outcome, at: datetime) -> str:

@@ -38,6 +38,8 @@ HURRY_EVERY = timedelta(seconds=3)
 LEFT_OPEN = Outcome(Status.CANCELLED, message="The bank's page closes by itself; nobody waits for it any more.")
 NOTHING_THERE = Outcome(Status.CANCELLED, message="The bank has never received this payment.")
 
+NEVER_ARRIVED = Outcome(Status.FAILED, decline=Decline.NOT_SENT, code="never_arrived", message=NOTHING_THERE.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -254,8 +256,9 @@ def _close_page(payment: Payment, *, at: datetime) -> Payment:
 def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
-    known = payment.acquirer_payment_id or payment.redirect_url or sending.on_its_way(payment, at=at)
-    return NOTHING_THERE if outcome.absent and not known else outcomes.of_the_payment(outcome)
+    if not outcome.absent or payment.acquirer_payment_id or payment.redirect_url:
+        return outcomes.of_the_payment(outcome)
+    return sending.UNDER_WAY if sending.on_its_way(payment, at=at) else NOTHING_THERE
 
 
 def order(payment: Payment, what: str = "") -> Charge:
@@ -282,14 +285,8 @@ def _never_arrived(payment: Payment, said: Outcome, *, at: datetime) -> Payment:
         return cancel(payment.pk, at=at)  # nobody waits for this page any more
     if at < sending.last_try_at(payment):
         return submit(payment.pk, at=at)
-    gone = Outcome(
-        Status.FAILED,
-        decline=Decline.NOT_SENT,
-        code="never_arrived",
-        message="The bank has never received this payment.",
-    )
     waits = at < sending.give_up_at(payment)
-    return settlement.apply(payment.pk, said if waits else gone, actor=f"acquirer:{payment.acquirer}", at=at)
+    return settlement.apply(payment.pk, said if waits else NEVER_ARRIVED, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
 def _get(payment_id: uuid.UUID) -> Payment:

@@ -85,16 +85,18 @@ def charged_back(payment: Payment, outcome: Outcome, *, at: datetime, day: date 
         return None
     with transaction.atomic():
         payment = refunds.lock_payment(payment.pk)
+        key = f"{payment.acquirer}:chargeback:{payment.pk}:" + (f"{outcome.dispute}:" if outcome.dispute else "")
         won = Sum("theirs", default=0, filter=Q(resolution="won"))
-        sums = payment.cases.filter(kind=Kind.CHARGEBACK).aggregate(ever=Sum("theirs", default=0), won=won)
+        disputes = payment.cases.filter(kind=Kind.CHARGEBACK, dedupe_key__startswith=key)
+        sums = disputes.aggregate(ever=Sum("theirs", default=0), won=won)
         told = sums["ever"]
-        adds_up = registry.get(payment.acquirer).capabilities.chargebacks_add_up
+        adds_up = outcome.dispute or registry.get(payment.acquirer).capabilities.chargebacks_add_up
         known = told if adds_up else told - sums["won"]
         more = outcome.charged_back - money.from_minor(known, payment.currency)
         if more.amount <= 0 or money.to_minor(outcome.charged_back) == told:
             return None
         case, _ = _open(
-            f"{payment.acquirer}:chargeback:{payment.pk}:{told}",
+            f"{key}{told}",
             Kind.CHARGEBACK,
             payment=payment,
             reference=payment.acquirer_payment_id,

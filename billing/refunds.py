@@ -158,7 +158,8 @@ def check(refund_id: uuid.UUID, *, at: datetime) -> Refund:
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
         return submit(refund_id, at=at)
-    if refund.is_live and refund.sent_at is None:  # some acquirers cannot tell it from another one of this payment
+    never_sent = refund.status == Refund.Status.CREATED and refund.sent_at is None
+    if never_sent:  # some acquirers could not tell it from another one of this payment
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from acquiring.types import Clue, Outcome, RefundOrder, Status, Subject
+from acquiring.types import Clue, Decline, Outcome, RefundOrder, Status, Subject
 from billing import calls, events, ledger, payments, reconciliation, refunds, sending, settlement, suspense
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Case, Payment, Refund
@@ -172,6 +172,8 @@ def _give_back(case: Case, *, at: datetime) -> None:
         if not sending.claim(case, at=at):
             raise _not_made("an earlier try may still be under way")
         said = calls.acquirer(case.acquirer).refund(order)
+        if case.sent_at is None and (said.decline == Decline.NOT_SENT or said.shut_out):
+            sending.withdraw(case, at=at)
     if said.status != Status.SUCCEEDED:
         raise _not_made(said.message or said.status)
 

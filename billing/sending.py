@@ -26,20 +26,20 @@ def claim(row: Payment | Refund | Case, *, at: datetime) -> bool:
     rows = type(row)._default_manager.filter(pk=row.pk, status__in=row.LIVE)
     page = isinstance(row, Payment) and row.method_id is None
     if not can.repeats_at_once and not page:
-        before = at - can.works_within
+        before = at - _over_after(can)
         first = Q(sent_at=None, created_at__lte=before) if isinstance(row, Payment) else Q(sent_at=None)
         rows = rows.filter(first | Q(sent_at__lte=before))
     return bool(rows.update(sent_at=at))
 
 
-def withdraw(refund: Refund, *, at: datetime) -> None:
-    """The first try of a refund, claimed at `at`, certainly never came to its acquirer: it was never sent."""
-    Refund.objects.filter(pk=refund.pk, sent_at=at).update(sent_at=None)
+def withdraw(row: Refund | Case, *, at: datetime) -> None:
+    """The first try, claimed at `at`, certainly never came to its acquirer: it was never sent."""
+    type(row)._default_manager.filter(pk=row.pk, sent_at=at).update(sent_at=None)
 
 
 def on_its_way(payment: Payment, *, at: datetime) -> bool:
     """Whether the last try of a payment may still be acted upon."""
-    return at < (payment.sent_at or payment.created_at) + max(LEASE, _capabilities(payment).works_within)
+    return at < (payment.sent_at or payment.created_at) + _over_after(_capabilities(payment))
 
 
 def give_up_at(payment: Payment) -> datetime:
@@ -49,7 +49,12 @@ def give_up_at(payment: Payment) -> datetime:
 
 def last_try_at(payment: Payment) -> datetime:
     """The time after which it is not sent again: what is on its way when it is given up might still arrive."""
-    return give_up_at(payment) - max(LEASE, _capabilities(payment).works_within)
+    return give_up_at(payment) - _over_after(_capabilities(payment))
+
+
+def _over_after(can: Capabilities) -> timedelta:
+    """So long after the time that is noted a try is certainly over: it may have been made a lease later."""
+    return can.works_within + LEASE
 
 
 def _capabilities(row: Payment | Refund | Case) -> Capabilities:

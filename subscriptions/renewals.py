@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -36,8 +36,10 @@ def renew_due(*, at: datetime, limit: int = BATCH) -> int:
     except guard.Stopped as stopped:
         log.error("renewals stopped: %s", stopped.detail)
         return 0
+    began = time.monotonic()
     due = bill_due(at=at, limit=limit)
-    charging.each_at_once(due, partial(charge, at=at), claimed_to=at + LEASE, at=at)
+    # A payment's times are those of its own beginning: that an earlier try may be under way is counted from them.
+    charging.each_at_once(due, lambda pk: charge(pk, at=at + charging.late(began)), claimed_to=at + LEASE, at=at)
     return len(due)
 
 
@@ -61,6 +63,7 @@ def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
     """Charges the billed next term if that is due at `at`; otherwise notes when it will be. The second time finds the
     payment that is under way.
     """
+    began = time.monotonic()
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
         period, step = _next_step(subscription, at)
@@ -76,7 +79,8 @@ def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
         return None
     try:
         with calls.in_turn(card.acquirer):
-            payment = payments.start(period.invoice_id, actor="system", at=at, method_id=card.pk)
+            now = at + charging.late(began)
+            payment = payments.start(period.invoice_id, actor="system", at=now, method_id=card.pk)
     except Refused as refusal:  # closed or the card removed in this very moment: the lease brings it back to look
         log.info("renewal of %s: %s", subscription_id, refusal.detail)
         return None

@@ -29,4 +29,9 @@ class Migration(migrations.Migration):
             "UPDATE billing_refund SET sent_at = created_at WHERE status IN ('created', 'pending', 'unknown')",
             migrations.RunSQL.noop,
         ),
+        migrations.RunSQL(
+            "UPDATE billing_case SET sent_at = created_at WHERE status = 'open' AND EXISTS ("
+            "SELECT FROM billing_transfer WHERE reference = 'case:' || billing_case.id)",
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from acquiring.backends.tbank import TBank, mapping
-from acquiring.http import NotSent, Response
+from acquiring.http import NotSent, Response, Unanswered
+from acquiring.reading import Malformed
 from acquiring.types import Clue, Decline, Status, Subject
 from tests.acquiring.far import charge
 from tests.acquiring.tbank_json import NOW, ORDER, OURS, STATE, acquirer, order
@@ -37,8 +38,10 @@ def test_a_charge_whose_fate_cannot_be_asked_about_is_unknown(
 @pytest.mark.parametrize(("status", "meant"), [(401, Status.FAILED), (403, Status.FAILED), (404, Status.UNKNOWN)])
 def test_whoever_stands_before_t_bank_says_nothing_of_the_order(status, meant, monkeypatch):
     monkeypatch.setattr("acquiring.http.Client.request", lambda client, method, path, **parts: Response(status, {}))
-    for outcome in (acquirer().checkout(order()), acquirer().charge(order(token="1")), acquirer().refund(ORDER)):
+    for outcome in (acquirer().checkout(order()), acquirer().charge(order(token="1"))):
         assert (outcome.status, outcome.shut_out) == (meant, meant is Status.FAILED)
+    given = acquirer().refund(ORDER)  # it asks first, and then has asked for nothing
+    assert given.shut_out or given.decline is Decline.NOT_SENT
     clue = Clue(payment_reference="1")
     assert {acquirer().fetch(subject, OURS, "1", clue).status for subject in Subject} == {Status.UNKNOWN}
     assert acquirer().void(OURS, "1").status is Status.UNKNOWN
@@ -56,6 +59,16 @@ def test_a_cancel_that_is_refused_says_nothing_of_the_payment(code, monkeypatch)
     old = acquirer(clock=lambda: NOW)
     found = old.fetch(Subject.PAYMENT, OURS, "3093639567", Clue(since=NOW - timedelta(hours=2)))
     assert (found.status, found.decline) == (Status.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("trouble", [Unanswered("silence"), Malformed("Status")])
+def test_a_refund_of_which_only_the_question_before_it_failed_was_not_sent(trouble, monkeypatch):
+    def nobody(client: object, method: str, path: str, **parts: Any) -> Response:
+        assert path == "/GetState"
+        raise trouble
+
+    monkeypatch.setattr("acquiring.http.Client.request", nobody)
+    assert acquirer().refund(ORDER).decline is Decline.NOT_SENT
 
 
 def test_of_two_refunds_at_once_the_second_is_not_sent(monkeypatch):

@@ -159,6 +159,21 @@ def test_B7_a_payment_that_is_disputed_again_after_a_win_is_a_case_again(acquire
     assert in_suspense() == Money("-50.00", "RUB")
 
 
+def test_B7_two_disputes_of_one_payment_are_two_cases_where_each_has_an_id(acquirer: FakeAcquirer) -> None:
+    payment = paid(acquirer)
+
+    def told(dispute: str, taken: str) -> Case | None:
+        said = Outcome(Status.SUCCEEDED, payment.acquirer_payment_id, charged_back=Money(taken, "RUB"), dispute=dispute)
+        return reconciliation.charged_back(payment, said, at=AT)
+
+    first = told("dp_1", "30.00")
+    assert first is not None and told("dp_2", "30.00") is not None
+    resolve(first, "won")
+    assert told("dp_1", "30.00") is None and told("dp_2", "30.00") is None  # late news of both
+    grown = told("dp_2", "50.00")
+    assert grown is not None and (grown.theirs, fresh(payment).charged_back) == (2_000, 5_000)
+
+
 def test_B7_where_chargebacks_add_up_only_what_is_more_than_ever_is_new(
     acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

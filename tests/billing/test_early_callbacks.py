@@ -48,6 +48,20 @@ def of_its_receipt(row: Any) -> dict[str, Any]:
     return {"outcome": replace(REGISTERED, our_id=str(row.pk)), "only_receipt": True}
 
 
+@pytest.mark.parametrize("lists", [False, True])
+def test_M3_money_of_a_payment_given_up_is_only_believed_when_asked_about_where_refunds_have_no_ids(
+    ring: Ring, acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch, lists: bool
+) -> None:
+    """What we cancelled in the moment in which it was paid went back at once; the news of the money may come later."""
+    monkeypatch.setattr(acquirer, "capabilities", replace(acquirer.capabilities, statements=lists))
+    payment = start()
+    settlement.apply(payment.pk, Outcome(Status.CANCELLED), actor="acquirer:fake", at=AT)
+    gone = Outcome(Status.CANCELLED, payment.acquirer_payment_id, str(payment.pk))
+    monkeypatch.setattr(acquirer, "fetch", lambda *_: gone)
+    ring(outcome=Outcome(Status.SUCCEEDED, payment.acquirer_payment_id, str(payment.pk), payment.money))
+    assert fresh(payment).status == ("succeeded" if lists else "cancelled")
+
+
 def test_B6_a_receipt_that_is_told_of_before_its_payment_is_kept_until_the_payment_is_settled(
     register: FakeAcquirer, ring: Ring
 ) -> None:

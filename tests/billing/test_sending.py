@@ -13,12 +13,13 @@ from moneyed import Money
 from acquiring.types import Decline, Outcome, Status, Subject
 from billing import payments, reconciliation, refunds, resolutions, sweeps
 from billing.errors import Conflict
-from billing.models import Case
+from billing.models import Case, Payment
 from tests.billing.desk import AT, DAY, HOUR, MINUTE, bill, fresh, give_back, paid, saved_card, start
 from tests.fake_acquirer import FakeAcquirer, Fault
 
 pytestmark = pytest.mark.django_db
 WORKS = 10 * MINUTE
+OVER = WORKS + 2 * MINUTE  # what is noted as its time may be a lease earlier than it was
 SHUT_OUT = Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="unauthorized", message="Who are you?", shut_out=True)
 REFUSED = Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="too_much", message="No.")
 AGAIN = Outcome(Status.UNKNOWN, again=True, message="Ask me again.")
@@ -44,12 +45,12 @@ def sent(acquirer: FakeAcquirer, method: str) -> int:
 def test_M3_a_charge_is_not_sent_again_while_the_first_may_be_under_way(slow: FakeAcquirer) -> None:
     slow.program("charge", Fault.LOSE_REQUEST, Fault.LOSE_REQUEST)
     payment = charge()
-    payments.check(payment.pk, at=AT + 9 * MINUTE)
+    payments.check(payment.pk, at=AT + 11 * MINUTE)
     assert (sent(slow, "charge"), fresh(payment).status) == (1, "unknown")
-    payments.check(payment.pk, at=AT + WORKS)
-    payments.check(payment.pk, at=AT + WORKS + 9 * MINUTE)
+    payments.check(payment.pk, at=AT + OVER)
+    payments.check(payment.pk, at=AT + OVER + 11 * MINUTE)
     assert sent(slow, "charge") == 2
-    assert payments.check(payment.pk, at=AT + 2 * WORKS).status == "succeeded"
+    assert payments.check(payment.pk, at=AT + 2 * OVER).status == "succeeded"
     assert sent(slow, "charge") == 3
 
 
@@ -68,7 +69,7 @@ def test_a_page_whose_address_was_lost_is_opened_again_at_once(slow: FakeAcquire
 def test_M3_two_that_look_at_once_send_it_once(slow: FakeAcquirer) -> None:
     slow.program("charge", Fault.LOSE_REQUEST)
     payment = charge()
-    later = AT + WORKS
+    later = AT + OVER
 
     def meanwhile() -> Outcome:
         payments.check(payment.pk, at=later)  # finds nothing, and sends it
@@ -83,7 +84,7 @@ def test_M3_what_was_sent_lately_is_not_given_up_as_never_arrived(slow: FakeAcqu
     slow.program("charge", *[Fault.LOSE_REQUEST] * 3)
     payment = charge()
     over = AT + slow.capabilities.idempotency_window - 5 * MINUTE
-    payments.check(payment.pk, at=over - WORKS - MINUTE)
+    payments.check(payment.pk, at=over - OVER - MINUTE)
     assert sent(slow, "charge") == 2
     assert payments.check(payment.pk, at=over - MINUTE).status == "unknown"
     assert sent(slow, "charge") == 2  # what is sent now might arrive after it was given up
@@ -95,17 +96,28 @@ def test_M3_a_charge_sent_a_moment_ago_is_not_taken_for_nothing_there(slow: Fake
     slow.program("void", *[Outcome.not_found()] * 3)
     payment = charge()
     payments.check(payment.pk, at=AT + HOUR)
-    assert payments.cancel(payment.pk, at=AT + HOUR + 9 * MINUTE).is_live
-    assert payments.cancel(payment.pk, at=AT + HOUR + WORKS).status == "cancelled"
+    assert payments.cancel(payment.pk, at=AT + HOUR + 11 * MINUTE).is_live
+    assert payments.cancel(payment.pk, at=AT + HOUR + OVER).status == "cancelled"
+
+
+def test_M3_a_rival_that_was_given_up_on_its_way_is_asked_about_until_it_is_over(slow: FakeAcquirer) -> None:
+    slow.program("charge", Fault.LOSE_REQUEST)
+    slow.program("void", *[Outcome.not_found()] * 3)
+    payment = charge()
+    Payment.objects.filter(pk=payment.pk).update(status="cancelled", next_check_at=AT)  # another one paid the invoice
+    payments.check(payment.pk, at=AT + MINUTE)
+    assert fresh(payment).next_check_at is not None  # it may arrive yet
+    payments.check(payment.pk, at=AT + OVER)
+    assert fresh(payment).next_check_at is None
 
 
 def test_M3_a_refund_is_not_sent_again_while_the_first_may_be_under_way(slow: FakeAcquirer) -> None:
     payment = paid(slow)
     slow.program("refund", Fault.LOSE_REQUEST)
     refund = give_back(payment)
-    refunds.check(refund.pk, at=AT + 9 * MINUTE)
+    refunds.check(refund.pk, at=AT + 11 * MINUTE)
     assert sent(slow, "refund") == 1
-    assert refunds.check(refund.pk, at=AT + WORKS).status == "succeeded"
+    assert refunds.check(refund.pk, at=AT + OVER).status == "succeeded"
     assert slow.returned(payment.pk) == [payment.money]
 
 
@@ -184,13 +196,24 @@ def test_B7_a_case_looks_first_what_became_of_what_it_gave_back_before(slow: Fak
     assert sent(slow, "refund") == 1
 
 
+@pytest.mark.parametrize("no", [SHUT_OUT, Outcome.not_sent("connection refused")])
+def test_B7_a_case_whose_try_never_came_there_is_given_back_without_asking(
+    slow: FakeAcquirer, case: Case, no: Outcome
+) -> None:
+    slow.program("refund", no)
+    with pytest.raises(Conflict, match="not given it back"):
+        resolve(case, AT)
+    slow.program("fetch", Outcome.unknown("it cannot be looked up"))
+    assert resolve(case, AT + MINUTE).status == "resolved"
+
+
 def test_B7_a_case_is_not_given_back_twice_at_once(slow: FakeAcquirer, case: Case) -> None:
     slow.program("refund", Fault.LOSE_REQUEST)
     with pytest.raises(Conflict, match="not given it back"):
         resolve(case, AT)
     with pytest.raises(Conflict, match="still be under way"):
-        resolve(case, AT + 9 * MINUTE)
-    assert resolve(case, AT + WORKS).status == "resolved"
+        resolve(case, AT + 11 * MINUTE)
+    assert resolve(case, AT + OVER).status == "resolved"
     assert sent(slow, "refund") == 2
 
 

@@ -12,7 +12,7 @@ from acquiring.types import Card
 from billing import cards, payments
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, Payment
-from subscriptions import agreements, endings, lifecycle, renewals, terms
+from subscriptions import agreements, charging, endings, lifecycle, renewals, terms
 from subscriptions.models import Period, Plan, Subscription
 from tests import rows, things
 from tests.fake_acquirer import CARD, FakeAcquirer, Fault
@@ -54,6 +54,20 @@ def test_M10_a_year_of_renewals_keeps_the_day_and_leaves_no_gap(bank: FakeAcquir
     ]  # fmt: skip
     assert all(a.ends_at == b.starts_at for a, b in pairwise(periods))
     assert vera.taken == 13 * 29_900
+
+
+def test_M3_a_charge_late_in_a_long_sweep_is_counted_from_its_own_beginning(
+    bank: FakeAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the poll would take it up, and an acquirer that may not know the repeat be asked twice at once."""
+    vera = Renewing(bank, "month", MORNING)
+    vera.go(END - timedelta(seconds=1))
+    monkeypatch.setattr(charging, "late", lambda began: timedelta(minutes=5))
+    bank.program("charge", Fault.LOSE_REQUEST)
+    renewals.renew_due(at=END)
+    payment = Payment.objects.get(status="unknown")
+    assert payment.created_at >= END + timedelta(minutes=5)
+    assert payment.next_check_at and payment.next_check_at > END + timedelta(minutes=5)
 
 
 def terms_zone(vera: Renewing) -> Any:

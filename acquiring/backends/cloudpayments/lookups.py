@@ -88,6 +88,9 @@ def refund(door: Door, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -
         found = looked_up(_get(door, reference), mapping.refund_outcome)
         if not found.absent or not clue.payment_our_id:
             return found
+    if not clue.payment_our_id and clue.payment_reference.isdecimal():  # of an order that is not ours
+        paid = field(_get(door, clue.payment_reference).body, "Model", dict)
+        clue = replace(clue, payment_our_id=mapping.word(paid, "InvoiceId"))
     if not clue.payment_our_id:
         return Outcome.unknown("a refund cannot be looked up without its payment")
     return looked_up(_last(door, clue.payment_our_id), lambda model: _among(door, model, our_id, clue))

@@ -130,6 +130,7 @@ def dispute_outcome(dispute: Any) -> Outcome:
         Status.SUCCEEDED,
         reference=one_id(dispute, "payment_intent"),
         charged_back=amount_of(whole(dispute, "amount"), text(dispute, "currency")) if taken else None,
+        dispute=_id(dispute),
         raw=redact(dispute, SECRETS),
     )
 

@@ -225,7 +225,12 @@ class TBank:
 
     def _refund(self, order: RefundOrder) -> Outcome:
         units = mapping.kopecks(order.amount)
-        known = self._wire.state(order.payment_reference)
+        try:
+            known = self._wire.state(order.payment_reference)
+        except mapping.Refused:
+            raise
+        except (Unanswered, Malformed) as problem:  # of the question; nothing was asked for yet
+            return Outcome.not_sent(str(problem))
         # Cancel closes what is not paid and releases what is held: only of a paid payment does it give money back.
         if known is None or known.state not in mapping.TAKEN:
             message = f"the payment is {known.state}" if known else "T-Bank does not know this payment"
@@ -267,8 +272,8 @@ class TBank:
             return ask()
         except mapping.Refused as problem:  # the order itself was not given
             outcome = mapping.refused(problem.data)
-            if only_shut_out and not outcome.shut_out:
-                raise
+            if only_shut_out and not outcome.shut_out:  # it was only asked about
+                return Outcome.not_sent(str(problem))
             return outcome
 
     def _ordered(self, ask: Callable[[], Outcome]) -> Outcome:
