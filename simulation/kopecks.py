@@ -88,7 +88,8 @@ class Kopecks:
             if ours is None and names & self._returns:
                 continue
             if ours is None or ours.status != Refund.Status.SUCCEEDED or ours.amount != theirs.amount:
-                yield Riddle(_days(bank, paid), f"{name} gave back {theirs.amount} as {theirs.id}, we did not")
+                days = _days(bank, paid) | {_day(theirs.created_at)}  # some list a refund on the day it was asked for
+                yield Riddle(days, f"{name} gave back {theirs.amount} as {theirs.id}, we did not")
         for ours in self._refunds:
             if ours.status == Refund.Status.SUCCEEDED and not {str(ours.pk), ours.acquirer_refund_id} & known:
                 yield Riddle(set(), f"We booked the refund {ours.pk}, the bank did not make it")

@@ -34,6 +34,7 @@ def _laptop(settings: Any) -> None:
     """No worker listens in tests: wake-ups go to memory, and the tests run the sweeps themselves."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.CHARGES_AT_ONCE = 1  # a test's own transaction is seen by its own thread only
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()  # what throttles counted in another test
 
 

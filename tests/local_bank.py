@@ -172,12 +172,12 @@ class LocalBank(Visitor):
         self._end(lambda process: process.kill())
 
     def _end(self, how: Callable[[subprocess.Popen[str]], None]) -> None:
-        if self._process is not None:
-            how(self._process)
-            self._process.wait(timeout=10)
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
+        process, self._process = self._process, None  # several threads may end it at once
+        if process is not None:
+            how(process)
+            process.wait(timeout=10)
+            assert process.stdout is not None
+            process.stdout.close()
 
 
 def eventually(look: Callable[[], T], seconds: float = 5.0) -> T:
