@@ -25,12 +25,21 @@ DATABASE = "boxoffice"
 # The defaults are of a machine with a turning disk and little memory. A row by a random id changes a page of its own,
 # which after a checkpoint goes into the log as a whole: seldomer checkpoints and compressed pages make that cheap.
 SETTINGS = {
-    "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
     "random_page_cost": "1.1",
 }
+LEAST, MOST = 256, 1024  # MiB of pages that PostgreSQL keeps itself
+
+
+def buffers() -> int:
+    """An eighth of the machine's memory within LEAST and MOST: a million subscriptions fit, and a laptop has room."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    except (OSError, ValueError):
+        return LEAST
+    return max(LEAST, min(memory // 8, MOST))
 
 
 class Postgres:
@@ -62,6 +71,7 @@ class Postgres:
             "fsync": safe,
             "synchronous_commit": safe,
             "full_page_writes": safe,
+            "shared_buffers": f"{buffers() if self.durable else LEAST}MB",
             **SETTINGS,
         }
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
