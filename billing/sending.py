@@ -26,7 +26,7 @@ def claim(row: Payment | Refund | Case, *, at: datetime) -> bool:
     rows = type(row)._default_manager.filter(pk=row.pk, status__in=row.LIVE)
     page = isinstance(row, Payment) and row.method_id is None
     if not can.repeats_at_once and not page:
-        before = at - _over_after(can)
+        before = at - _over_after(row)
         first = Q(sent_at=None, created_at__lte=before) if isinstance(row, Payment) else Q(sent_at=None)
         rows = rows.filter(first | Q(sent_at__lte=before))
     return bool(rows.update(sent_at=at))
@@ -39,7 +39,7 @@ def withdraw(row: Refund | Case, *, at: datetime) -> None:
 
 def on_its_way(payment: Payment, *, at: datetime) -> bool:
     """Whether the last try of a payment may still be acted upon."""
-    return at < (payment.sent_at or payment.created_at) + _over_after(_capabilities(payment))
+    return at < (payment.sent_at or payment.created_at) + _over_after(payment)
 
 
 def give_up_at(payment: Payment) -> datetime:
@@ -49,12 +49,16 @@ def give_up_at(payment: Payment) -> datetime:
 
 def last_try_at(payment: Payment) -> datetime:
     """The time after which it is not sent again: what is on its way when it is given up might still arrive."""
-    return give_up_at(payment) - _over_after(_capabilities(payment))
+    return give_up_at(payment) - _over_after(payment)
 
 
-def _over_after(can: Capabilities) -> timedelta:
-    """So long after the time that is noted a try is certainly over: it may have been made a lease later."""
-    return can.works_within + LEASE
+def _over_after(row: Payment | Refund | Case) -> timedelta:
+    """So long after the time that is noted a try is certainly over: it may have been made a lease later.
+
+    Somebody waits for a page, and of one whose answer was lost nobody has the address: that is not waited for.
+    """
+    works = _capabilities(row).works_within
+    return max(LEASE, works) if isinstance(row, Payment) and row.method_id is None else works + LEASE
 
 
 def _capabilities(row: Payment | Refund | Case) -> Capabilities:

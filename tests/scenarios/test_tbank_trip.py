@@ -140,8 +140,8 @@ def test_a_renewal_whose_answers_are_lost_is_charged_once(quiet: Story, first: s
     quiet.bank.fault(first)
     quiet.bank.fault(second)
     renew(quiet)
-    quiet.wait(minutes=3)
-    quiet.wait(minutes=3)
+    quiet.wait(minutes=5)
+    quiet.wait(minutes=5)
     assert (quiet.subscription.status, len(quiet.charges())) == ("active", 2)
     agreed(quiet)
 
@@ -158,7 +158,7 @@ def test_a_renewal_whose_charge_was_sent_and_not_answered_is_charged_once(
     quiet.bank.fault("error_after")  # of Init
     renew(quiet)
     quiet.bank.fault(trouble)  # of Charge
-    quiet.wait(minutes=3)
+    quiet.wait(minutes=5)
     sent = Payment.objects.latest("created_at")
     assert (sent.status, bool(sent.acquirer_payment_id)) == ("unknown", True)
     for _ in range(3):  # one that never arrived is cancelled after an hour, and another try follows
