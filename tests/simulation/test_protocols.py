@@ -17,7 +17,7 @@ from simulation.running import Result, Run, simulate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MIXED = 2  # a seed of such a town; 1 is none
+MIXED = 8  # a seed of such a town; 1 is none
 
 
 def lived(seed: int, years: int, faults: float = 0.3, **more: Any) -> Result:
