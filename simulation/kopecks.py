@@ -81,7 +81,7 @@ class Kopecks:
         for name, bank, theirs in self._returned:
             paid = bank.books.select(BankPayment, "id = ?", theirs.payment_id)[0]
             names = {ours_of_refund(theirs), refund_reference(bank, theirs, paid.tongue)} - {""}
-            if paid.tongue in TELLS_NO_PARTS:  # what is not ours is known there by its payment and its sum
+            if paid.tongue in TELLS_NO_PARTS and not ours_of_refund(theirs):  # known there by its payment and its sum
                 names.add(f"{payment_reference(bank, paid)}:{paid.refunded}")
             known |= names
             ours = next((made[each] for each in names if each in made), None)
