@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.utils import timezone
@@ -29,6 +30,7 @@ WHICH = in_path("subscription_id")
 GIVE, CANCEL = "subscriptions.give_subscription", "subscriptions.cancel_subscription"
 PAUSE = "subscriptions.pause_subscription"
 WHY = {"reason": "Ticket 4711"}
+PAUSED = {"status": "paused", "paused_at": "2026-11-21T09:00:00Z"}
 NAME = Text(max_length=254, help_text="An e-mail address, or somebody's id.")
 
 
@@ -56,6 +58,23 @@ class FavourInput(ReasonInput):
 
 class CancelInput(ReasonInput):
     expected_refund = Amount(required=False, help_text="The figure that was shown; 409 `stale_refund` when it changed.")
+
+
+def _of_one(
+    name: str, request: type[Input], gets: dict[str, Any] = examples.SUBSCRIPTION_JSON, **sends: Any
+) -> Callable[[Any], Any]:
+    """What the document says of a deed that gives the subscription back; `sends` beside the reason, as an example."""
+    return says(
+        name,
+        TAG,
+        shapes.SubscriptionSerializer,
+        request=request,
+        sends=sends | WHY,
+        gets=gets,
+        refusals=(403, 404),
+        parameters=[WHICH],
+        keyed=True,
+    )
 
 
 class GivenShape(serializers.Serializer[Any]):
@@ -95,17 +114,7 @@ class Give(APIView):
 
 
 class Extend(APIView):
-    @says(
-        "subscription_extend",
-        TAG,
-        shapes.SubscriptionSerializer,
-        request=ExtendInput,
-        sends={"days": 10, **WHY},
-        gets=examples.SUBSCRIPTION_JSON,
-        refusals=(403, 404),
-        parameters=[WHICH],
-        keyed=True,
-    )
+    @_of_one("subscription_extend", ExtendInput, days=10)
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
         """Add a term for nothing where the paid one ends. For staff."""
@@ -123,17 +132,7 @@ class Extend(APIView):
 
 
 class Favour(APIView):
-    @says(
-        "subscription_favour",
-        TAG,
-        shapes.SubscriptionSerializer,
-        request=FavourInput,
-        sends={"plan": "year", **WHY},
-        gets=examples.SUBSCRIPTION_JSON,
-        refusals=(403, 404),
-        parameters=[WHICH],
-        keyed=True,
-    )
+    @_of_one("subscription_favour", FavourInput, plan="year")
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
         """Move somebody to a dearer plan for nothing, to the end of what is paid. For staff.
@@ -153,17 +152,7 @@ class Favour(APIView):
 
 
 class Pause(APIView):
-    @says(
-        "subscription_pause",
-        TAG,
-        shapes.SubscriptionSerializer,
-        request=ReasonInput,
-        sends=WHY,
-        gets=examples.SUBSCRIPTION_JSON | {"status": "paused", "paused_at": "2026-11-21T09:00:00Z"},
-        refusals=(403, 404),
-        parameters=[WHICH],
-        keyed=True,
-    )
+    @_of_one("subscription_pause", ReasonInput, gets=examples.SUBSCRIPTION_JSON | PAUSED)
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
         """Pause somebody's subscription, whatever its plan says of customers. For staff."""
@@ -173,17 +162,7 @@ class Pause(APIView):
 
 
 class Resume(APIView):
-    @says(
-        "subscription_resume",
-        TAG,
-        shapes.SubscriptionSerializer,
-        request=ReasonInput,
-        sends=WHY,
-        gets=examples.SUBSCRIPTION_JSON,
-        refusals=(403, 404),
-        parameters=[WHICH],
-        keyed=True,
-    )
+    @_of_one("subscription_resume", ReasonInput)
     @idempotent
     def post(self, request: Request, subscription_id: str) -> Response:
         """Go on after somebody's rest: the end moves by the whole days rested. For staff."""

@@ -140,18 +140,22 @@ class Tells:
         return replace(said, refunded=back) if subject == Subject.PAYMENT else said
 
 
+class Bell:
+    """ "Money of this payment went back, so much in all"; rung, it gives the callback."""
+
+    def __init__(self, tells: Tells, ring: Ring) -> None:
+        self.payment = tells.payment
+        self._tells, self._ring = tells, ring
+
+    def __call__(self, back: str | None) -> Callback:
+        self._tells.back = back
+        reference = self.payment.acquirer_payment_id
+        return self._ring(Subject.REFUND, Outcome(Status.UNKNOWN), trusted=False, payment_reference=reference)
+
+
 @pytest.fixture
-def bell(acquirer: FakeAcquirer, ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """ "Money of this payment went back, so much in all"; the callback, and the cases that there are then."""
-    tells = Tells(acquirer, paid(acquirer), monkeypatch)
-
-    def bell(back: str | None) -> Callback:
-        tells.back = back
-        reference = tells.payment.acquirer_payment_id
-        return ring(Subject.REFUND, Outcome(Status.UNKNOWN), trusted=False, payment_reference=reference)
-
-    bell.payment = tells.payment  # type: ignore[attr-defined]
-    return bell
+def bell(acquirer: FakeAcquirer, ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Bell:
+    return Bell(Tells(acquirer, paid(acquirer), monkeypatch), ring)
 
 
 def sums() -> list[int]:
@@ -159,7 +163,7 @@ def sums() -> list[int]:
     return [case.theirs // 100 for case in Case.objects.order_by("theirs")]
 
 
-def test_B7_a_bell_about_our_own_refund_is_explained_and_one_about_more_is_a_case(bell: Any) -> None:
+def test_B7_a_bell_about_our_own_refund_is_explained_and_one_about_more_is_a_case(bell: Bell) -> None:
     give_back(bell.payment, "100.00")
     assert (bell("100.00").status, sums()) == ("processed", [])
     assert (bell("150.00").status, sums()) == ("processed", [50])
@@ -169,7 +173,7 @@ def test_B7_a_bell_about_our_own_refund_is_explained_and_one_about_more_is_a_cas
     assert (bell("170.00").status, sums()) == ("processed", [20, 50])  # only what no case explains
 
 
-def test_B7_a_refund_of_the_cabinet_that_was_recorded_is_explained(bell: Any) -> None:
+def test_B7_a_refund_of_the_cabinet_that_was_recorded_is_explained(bell: Bell) -> None:
     bell("150.00")
     resolutions.resolve(Case.objects.get().pk, "record", actor="user:1", reason="ticket 1", at=AT)
     assert fresh(bell.payment).refunded_money == Money("150.00", "RUB")
@@ -178,7 +182,7 @@ def test_B7_a_refund_of_the_cabinet_that_was_recorded_is_explained(bell: Any) ->
     assert sums() == [1, 150]
 
 
-def test_B7_the_daily_comparison_finds_the_case_of_the_bell_and_opens_no_other(bell: Any) -> None:
+def test_B7_the_daily_comparison_finds_the_case_of_the_bell_and_opens_no_other(bell: Bell) -> None:
     bell("150.00")
     for _ in range(2):
         assert not reconciliation.run("fake", AT.date(), at=AT).opened
@@ -189,13 +193,13 @@ def test_B7_the_daily_comparison_finds_the_case_of_the_bell_and_opens_no_other(b
     assert not reconciliation.run("fake", AT.date(), at=AT).closed  # it still differs
 
 
-def test_B7_where_nobody_says_how_much_went_back_a_human_looks_unless_a_refund_of_ours_explains_it(bell: Any) -> None:
+def test_B7_where_nobody_says_how_much_went_back_a_human_looks_unless_a_refund_of_ours_explains_it(bell: Bell) -> None:
     assert "we did not ask for it" in bell(None).note
     give_back(bell.payment, "100.00")
     assert bell(None).status == "processed"
 
 
-def test_B7_a_bell_that_cannot_be_looked_into_is_tried_again(bell: Any, acquirer: FakeAcquirer) -> None:
+def test_B7_a_bell_that_cannot_be_looked_into_is_tried_again(bell: Bell, acquirer: FakeAcquirer) -> None:
     acquirer.program("fetch", Fault.LOSE_ANSWER)
     heard = bell("150.00")
     assert (heard.status, sums()) == ("received", [])
