@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from acquiring.types import Outcome, Status
 from billing import money
-from billing.models import Payment, Refund
+from billing.models import Case, Payment, Refund
 
 
 def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] | None = None) -> str:
@@ -29,6 +29,14 @@ def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] |
     if moved and outcome.amount is not None and outcome.amount != payment.money:
         return f"The acquirer took {money.spoken(outcome.amount)}, we asked for {money.spoken(payment.money)}."
     return ""
+
+
+def is_dealt_with(payment: Payment, outcome: Outcome) -> bool:
+    """Whether a human has resolved the case of just this other amount: news of it come again, and are no news."""
+    if outcome.amount is None or outcome.amount.currency.code != payment.currency:
+        return False
+    told = payment.cases.filter(kind=Case.Kind.AMOUNT_DIFFERS, refund=None, status=Case.Status.RESOLVED)
+    return told.filter(theirs=money.to_minor(outcome.amount)).exists()
 
 
 def odd_refund(refund: Refund, outcome: Outcome, spent: Callable[[], bool]) -> str:

@@ -1,15 +1,31 @@
-"""Taking off the human's list what a human has dealt with; the reason is kept."""
+"""The human's list: what comes onto it, and is taken off when a human has dealt with it; the reasons are kept."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
-from billing import events
+from billing import events, sweeps
 from billing.errors import Conflict
 from billing.models import Callback, Delivery, Payment, Refund
+
+log = logging.getLogger(__name__)
+
+
+def park(row: Payment | Refund, why: str, *, steps: Sequence[timedelta], actor: str, at: datetime) -> None:
+    """Puts a locked payment or refund on the list; where it is asked about, it goes on being, at these `steps`."""
+    if row.next_check_at is not None:
+        row.next_check_at = at + sweeps.back_off(row.checks, *steps)
+        row.save(update_fields=["next_check_at", "updated_at"])
+    if row.parked != why:
+        row.parked = why
+        row.save(update_fields=["parked", "updated_at"])
+        events.emit(f"{row.noun}.parked", row, actor=actor, at=at, reason=why)
+        log.error("%s %s parked: %s", row.noun, row.pk, why)
 
 
 def unpark(model: type[Payment] | type[Refund], pk: Any, *, actor: str, reason: str, at: datetime) -> Payment | Refund:

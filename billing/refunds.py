@@ -21,6 +21,7 @@ from billing import (
     money,
     outcomes,
     outgoing,
+    parking,
     receipts,
     sending,
     sweeps,
@@ -183,7 +184,8 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
             return refund
         odd = mismatches.odd_refund(refund, outcome, spent=lambda: holds.spent(refund))
         if odd:
-            return _park(refund, odd, actor=actor, at=at)
+            parking.park(refund, odd, steps=BACK_OFF, actor=actor, at=at)
+            return refund
         _note(refund, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _succeed(refund, outcome, actor=actor, at=at)
@@ -272,18 +274,6 @@ def _fail(refund: Refund, outcome: Outcome, *, actor: str, at: datetime) -> None
     refund.parked = f"The acquirer refused this refund: {why}. The customer still waits."
     holds.release(refund, at=at)
     events.change(refund, refund.fail, actor=actor, at=at, save=NOTED, reason=outcome.message, data=told(refund))
-
-
-def _park(refund: Refund, why: str, *, actor: str, at: datetime) -> Refund:
-    if refund.next_check_at is not None:
-        refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF)
-        refund.save(update_fields=["next_check_at", "updated_at"])
-    if refund.parked != why:
-        refund.parked = why
-        refund.save(update_fields=["parked", "updated_at"])
-        events.emit("refund.parked", refund, actor=actor, at=at, reason=why)
-        log.error("refund %s parked: %s", refund.pk, why)
-    return refund
 
 
 def _save(refund: Refund) -> None:

@@ -26,7 +26,7 @@ WAYS: dict[str, tuple[str, ...]] = {
 def resolve(
     case_id: uuid.UUID, how: str, *, actor: str, reason: str, at: datetime, resolved_by: uuid.UUID | None = None
 ) -> Case:
-    """Does `how` (one of `WAYS`) about an open case, and closes it.
+    """Does `how` (one of its `ways`) about an open case, and closes it.
 
     Raises NotFound; Invalid `bad_resolution`; Conflict `case_resolved`, `still_differs`, `refund_not_made`,
     `refund_in_progress`, `record_it`, and those of `refunds.record_external`.
@@ -34,10 +34,10 @@ def resolve(
     case = Case.objects.select_related("payment", "refund").filter(pk=case_id).first()
     if case is None:
         raise NotFound("There is no such case.", "case_not_found")
-    if how not in WAYS[case.kind] or (how == "give_back" and not can_give_back(case)):
-        raise Invalid("That is no way to resolve a case of this kind.", "bad_resolution")
     if case.status != Case.Status.OPEN:
         raise Conflict("This case is resolved already.", "case_resolved")
+    if how not in ways(case):
+        raise Invalid("That is no way to resolve this case.", "bad_resolution")
     if how == "ask":
         _ask(case, at=at)
     elif how == "give_back":
@@ -62,9 +62,19 @@ def resolve(
     return case
 
 
-def can_give_back(case: Case) -> bool:
-    """Whether a payment brought more than is booked here, so that there is something to return."""
-    return "give_back" in WAYS[case.kind] and case.refund_id is None and case.theirs > case.ours
+def ways(case: Case) -> tuple[str, ...]:
+    """What may be done about a case.
+
+    What a payment of ours brought too much goes back. It is kept in suspense only where the acquirer was asked for that
+    in vain: the invoice may be paid anew, and its customer would have paid twice.
+    """
+    theirs = WAYS[case.kind]
+    too_much = case.refund_id is None and case.theirs > case.ours
+    if not too_much:
+        return tuple(way for way in theirs if way != "give_back")
+    if case.kind == Kind.AMOUNT_DIFFERS and case.sent_at is None:
+        return tuple(way for way in theirs if way != "book")
+    return theirs
 
 
 def _lock(case_id: uuid.UUID) -> Case:
@@ -92,15 +102,19 @@ def _check_it_cannot_be_recorded(case: Case) -> None:
 
 
 def _give_up(case: Case, *, actor: str, reason: str, at: datetime) -> None:
-    """A payment over another amount that is booked to suspense is not waited for any more."""
+    """A payment over another amount that is booked to suspense is not waited for any more, nor asked about."""
     if case.kind != Kind.AMOUNT_DIFFERS or case.payment is None or case.refund is not None:
         return
     payment = refunds.lock_payment(case.payment.pk)
+    if payment.status == Payment.Status.SUCCEEDED:
+        return
+    payment.next_check_at, payment.parked = None, ""
+    saved = ["next_check_at", "parked"]
     if payment.is_live:
-        payment.next_check_at, payment.parked = None, ""
-        saved = ["next_check_at", "parked"]
         told = settlement.told(payment)
         events.change(payment, payment.cancel, actor=actor, at=at, reason=reason, save=saved, data=told)
+    else:
+        payment.save(update_fields=[*saved, "updated_at"])
 
 
 def _end_dispute(case: Case, how: str, *, at: datetime) -> None:

@@ -15,7 +15,7 @@ from django.db import DatabaseError, transaction
 from moneyed import Money
 
 from acquiring.types import Card, Decline, Outcome, Status
-from billing import events, invoices, ledger, mismatches, money, outcomes, receipts, refunds, sweeps, wake
+from billing import events, invoices, ledger, mismatches, money, outcomes, parking, receipts, refunds, sweeps, wake
 from billing.models import Invoice, InvoiceLine, Payment, PaymentMethod
 from billing.models.fields import digest
 
@@ -56,7 +56,12 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, 
             outcome = Outcome.unknown(outcome.message)  # another try has arrived meanwhile
         odd = mismatches.odd(payment, outcome, sure)
         if odd:
-            return _park(payment, odd, actor=actor, at=at)
+            if payment.is_live or not mismatches.is_dealt_with(payment, outcome):
+                parking.park(payment, odd, steps=BACK_OFF, actor=actor, at=at)
+            else:  # not asked about again either
+                Payment.objects.filter(pk=payment.pk).update(next_check_at=None)
+                payment.next_check_at = None
+            return payment
         note(payment, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _settle(payment, outcome, actor=actor, at=at)
@@ -231,9 +236,11 @@ def _taken_again(payment: Payment, outcome: Outcome, sure: bool, *, actor: str, 
     taken = outcome.amount if outcome.amount is not None else payment.captured_money
     bookable = taken.currency.code == payment.currency and taken.amount > 0 and outcome.our_id == str(payment.pk)
     if not sure or not bookable or outcome.status == Status.AUTHORIZED:
-        return _park(payment, f"{why}: give it back.", actor=actor, at=at)
+        parking.park(payment, f"{why}: give it back.", steps=BACK_OFF, actor=actor, at=at)
+        return payment
     again = _again(payment, replace(outcome, amount=taken), taken, actor=actor, at=at)
-    _park(payment, f"{why}. It is given back by itself: {money.spoken(taken)}.", actor=actor, at=at)
+    why += f". It is given back by itself: {money.spoken(taken)}."
+    parking.park(payment, why, steps=BACK_OFF, actor=actor, at=at)
     return again
 
 
@@ -280,18 +287,6 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
         payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF, wish=outcome.wait)
         if payment.checks >= PARK_AFTER and outcome.status != Status.SUCCEEDED and not closed:
             payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
-
-
-def _park(payment: Payment, why: str, *, actor: str, at: datetime) -> Payment:
-    if payment.next_check_at is not None:
-        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
-        payment.save(update_fields=["next_check_at", "updated_at"])
-    if payment.parked != why:
-        payment.parked = why
-        payment.save(update_fields=["parked", "updated_at"])
-        events.emit("payment.parked", payment, actor=actor, at=at, reason=why)
-        log.error("payment %s parked: %s", payment.pk, why)
-    return payment
 
 
 def _save(payment: Payment) -> None:

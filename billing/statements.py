@@ -108,7 +108,8 @@ class Listing:
 def listing() -> Iterator[Listing]:
     """A place of this connection's own to keep what a statement lists."""
     with calls.one_connection(), connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS pg_temp.statement_listed; CREATE TEMP TABLE statement_listed (name text)")
+        cursor.execute("DROP TABLE IF EXISTS pg_temp.statement_listed")
+        cursor.execute("CREATE TEMP TABLE statement_listed (name text)")
         try:
             yield Listing()
         finally:

@@ -23,6 +23,7 @@ NEW, OLD, OTHER = 2.5, 0.01, 0.03  # times the rate: at a point where nobody die
 HICCUP = 0.002  # times the rate: a statement that PostgreSQL does not answer
 
 _CHANGES = ("INSERT", "UPDATE", "DELETE")
+_READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 class Crashes:
@@ -36,6 +37,7 @@ class Crashes:
         self.strange: set[str] = set()  # reached, but not found in the source
         self.between: Callable[[], None] = lambda: None
         self.hiccups = 0
+        self.writes = 0  # statements that may have changed a row
 
     def reach(self, site: Site | None, *, after: bool) -> None:
         """A process comes to a point; here it may die, or another process may run. Raises Died."""
@@ -85,6 +87,7 @@ class Crashes:
         if self.armed and self._chance.random() < self._rate * HICCUP:
             self.hiccups += 1
             raise Away("PostgreSQL does not answer")
+        self.writes += not sql.startswith(_READS)
         site = self._write(sys._getframe(1)) if self.armed and sql.startswith(_CHANGES) else None
         self.reach(site, after=False)
         result = execute(sql, params, many, context)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
 
 from django.apps import apps
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.db.migrations.executor import MigrationExecutor
+from psycopg._preparing import PrepareManager  # there is no public door to it
 
 from simulation.errors import Unfit
 
@@ -20,6 +25,7 @@ LOOSE_SEQUENCES = """
     SELECT setval(oid::regclass, 1, false) FROM pg_class
      WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype IN ('a', 'i'))"""
+PLANS = 5_000  # more statements than the product has
 LOCK = 7_461_536  # any number that nobody else locks in this database
 
 
@@ -45,13 +51,43 @@ def simulated(number: int = 1) -> Iterator[None]:
     if len(name) > 63:
         raise Unfit(f"{name} is longer than PostgreSQL's names may be (63).")
     _make(name)
-    generic = {"options": f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan -c jit=off"}
-    _lead_to(name, {key: value for key, value in options.items() if key != "pool"} | generic)
+    once: dict[str, object] = {
+        "options": f"{options.get('options', '')} -c plan_cache_mode=force_generic_plan -c jit=off"
+    }
+    once |= {"server_side_binding": True, "prepare_threshold": 1}  # planning costs more than these small tables do
+    _lead_to(name, {key: value for key, value in options.items() if key != "pool"} | once)
     try:
-        _prepare(name)
-        yield
+        with _keeping_plans():
+            _prepare(name)
+            yield
     finally:
         _lead_to(real, options)
+
+
+@contextmanager
+def _keeping_plans() -> Iterator[None]:
+    """PostgreSQL keeps the plan of every statement of a run.
+
+    After each roll-back psycopg has it forget them all, since a table might have been made anew there. Here the one
+    table that is, a temporary one, is looked up by its name again; and processes that die roll back all the time.
+    """
+
+    def opened(sender: object, connection: BaseDatabaseWrapper, **more: object) -> None:
+        connection.connection.prepared_max = PLANS
+
+    connection_created.connect(opened)
+    try:
+        with patch.multiple(PrepareManager, clear=lambda self: False, _should_discard=lambda self, *said: False):
+            yield
+    finally:
+        connection_created.disconnect(opened)
+
+
+def rows(sql: str, **values: Any) -> list[tuple[Any, ...]]:
+    """The answer to a question of the simulation's own."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values or None)
+        return list(cursor.fetchall())
 
 
 def empty() -> None:

@@ -161,7 +161,7 @@ class Staff:
             case.refresh_from_db()
             if case.status != Case.Status.OPEN:
                 return
-        ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
+        ways = [way for way in resolutions.ways(case) if way not in ("dismiss", "won")]
         if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 4 == 0:
             self._win(case)
             return

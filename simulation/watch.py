@@ -16,7 +16,7 @@ from acquiring.bank.records import Refund as BankRefund
 from acquiring.http import Unanswered
 from billing.errors import Refused
 from billing.models import Case, Payment, Refund
-from simulation import questions
+from simulation import database
 from simulation.errors import Mishap, Stopped
 from simulation.protocols import ours, ours_of_refund, taken
 
@@ -28,65 +28,65 @@ PROMISES = {
     "A payment and its transfer disagree": """
         SELECT payment.id FROM billing_payment payment
           LEFT JOIN billing_transfer transfer ON transfer.reference = 'payment:' || payment.id
-         WHERE payment.user_id = ANY(%(users)s)
+         WHERE payment.user_id = ANY(%(users)s::uuid[])
            AND ((payment.status = 'succeeded') <> (transfer.id IS NOT NULL) OR transfer.amount <> payment.captured)""",
     "A refund and its transfer disagree": """
         SELECT refund.id FROM billing_refund refund JOIN billing_payment payment ON payment.id = refund.payment_id
           LEFT JOIN billing_transfer transfer ON transfer.reference = 'refund:' || refund.id
-         WHERE payment.user_id = ANY(%(users)s)
+         WHERE payment.user_id = ANY(%(users)s::uuid[])
            AND ((refund.status = 'succeeded') <> (transfer.id IS NOT NULL) OR transfer.amount <> refund.amount)""",
     "More than one payment paid an invoice": """
         SELECT invoice_id FROM billing_payment
-         WHERE user_id = ANY(%(users)s) AND status = 'succeeded' AND NOT surplus
+         WHERE user_id = ANY(%(users)s::uuid[]) AND status = 'succeeded' AND NOT surplus
          GROUP BY invoice_id HAVING count(*) > 1""",
     "An invoice is paid without money, or money came for one that is not": """
         SELECT invoice.id FROM billing_invoice invoice
-         WHERE invoice.user_id = ANY(%(users)s) AND (invoice.status = 'paid' AND invoice.total > 0) <> EXISTS (
+         WHERE invoice.user_id = ANY(%(users)s::uuid[]) AND (invoice.status = 'paid' AND invoice.total > 0) <> EXISTS (
                SELECT FROM billing_payment payment
                 WHERE payment.invoice_id = invoice.id AND payment.status = 'succeeded' AND NOT payment.surplus)""",
     "More was promised back than was taken": """
         SELECT payment.id FROM billing_payment payment
-         WHERE payment.user_id = ANY(%(users)s) AND payment.captured < (
+         WHERE payment.user_id = ANY(%(users)s::uuid[]) AND payment.captured < (
                SELECT coalesce(sum(refund.amount), 0) FROM billing_refund refund
                 WHERE refund.payment_id = payment.id AND refund.status <> 'failed')""",
     "A subscription runs that nobody paid for": """
         SELECT subscription.id FROM subscriptions_subscription subscription
-         WHERE subscription.user_id = ANY(%(users)s) AND subscription.status NOT IN ('pending', 'abandoned')
+         WHERE subscription.user_id = ANY(%(users)s::uuid[]) AND subscription.status NOT IN ('pending', 'abandoned')
            AND NOT EXISTS (SELECT FROM subscriptions_meter meter WHERE meter.subscription_id = subscription.id)
            AND NOT EXISTS (SELECT FROM subscriptions_period period
                              JOIN billing_invoice invoice ON invoice.id = period.invoice_id
                             WHERE period.subscription_id = subscription.id AND invoice.status = 'paid')""",
     "A customer has two subscriptions at once": """
         SELECT user_id FROM subscriptions_subscription
-         WHERE user_id = ANY(%(users)s) AND status IN ('pending', 'active', 'past_due', 'paused', 'suspended')
+         WHERE user_id = ANY(%(users)s::uuid[]) AND status IN ('pending', 'active', 'past_due', 'paused', 'suspended')
          GROUP BY user_id HAVING count(*) > 1""",
     "A promo code was used more often than it may be": """
         SELECT redemption.user_id FROM subscriptions_redemption redemption
           JOIN subscriptions_promocode code ON code.id = redemption.promo_code_id
-         WHERE redemption.user_id = ANY(%(users)s) AND code.total_limit < (
+         WHERE redemption.user_id = ANY(%(users)s::uuid[]) AND code.total_limit < (
                SELECT count(*) FROM subscriptions_redemption live
                 WHERE live.promo_code_id = code.id AND live.released_at IS NULL AND NOT live.renews)""",
     "Somebody rests and has access": """
         SELECT id FROM subscriptions_subscription
-         WHERE user_id = ANY(%(users)s) AND status = 'paused' AND access_until > paused_at""",
+         WHERE user_id = ANY(%(users)s::uuid[]) AND status = 'paused' AND access_until > paused_at""",
     "A wallet holds less than nothing": """
-        SELECT user_id FROM billing_account WHERE user_id = ANY(%(users)s) AND balance < 0""",
+        SELECT user_id FROM billing_account WHERE user_id = ANY(%(users)s::uuid[]) AND balance < 0""",
     "A term begins before the one before it ends": """
         SELECT one.subscription_id FROM subscriptions_period one
           JOIN subscriptions_period two ON two.subscription_id = one.subscription_id AND two.number > one.number
           JOIN subscriptions_subscription subscription ON subscription.id = one.subscription_id
-         WHERE subscription.user_id = ANY(%(users)s) AND two.starts_at < one.ends_at""",
+         WHERE subscription.user_id = ANY(%(users)s::uuid[]) AND two.starts_at < one.ends_at""",
     "Somebody has watched hours for which nothing was taken, or paid for hours without access": """
         SELECT subscription.id FROM subscriptions_subscription subscription
           JOIN subscriptions_meter meter ON meter.subscription_id = subscription.id
-         WHERE subscription.user_id = ANY(%(users)s) AND subscription.status = 'active'
+         WHERE subscription.user_id = ANY(%(users)s::uuid[]) AND subscription.status = 'active'
            AND meter.billed_to > subscription.access_until""",
     "Two terms of a customer overlap": """
         SELECT one.id FROM subscriptions_subscription one
           JOIN subscriptions_period first ON first.subscription_id = one.id
           JOIN subscriptions_subscription two ON two.user_id = one.user_id AND two.id > one.id
           JOIN subscriptions_period second ON second.subscription_id = two.id
-         WHERE one.user_id = ANY(%(users)s) AND first.starts_at IS NOT NULL AND second.starts_at IS NOT NULL
+         WHERE one.user_id = ANY(%(users)s::uuid[]) AND first.starts_at IS NOT NULL AND second.starts_at IS NOT NULL
            AND greatest(first.starts_at, second.starts_at)
              < least(first.ends_at, second.ends_at, one.valid_till, two.valid_till)""",
 }
@@ -110,6 +110,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._world = world
         self._event = 0  # the last one seen
+        self._writes = 0  # as many as there were then
         self._moved: list[BankPayment | BankRefund] = []
         self._told: list[str] = []
         self.breaches: list[Breach] = []
@@ -121,8 +122,6 @@ class Watch:
         self._returned: dict[str, str] = {}  # refunds of ours, and what the bank made of each
         self.won: set[str] = set()  # orders about which a dispute was won: see docs/simulator.md
         self.reopened: set[str] = set()  # orders whose page the bank opened again
-        questions.keep("promises", ALL % {"users": "$1"}, "uuid[]")
-        questions.keep("news", "SELECT id, user_id FROM billing_event WHERE id > $1 ORDER BY id", "bigint")
         self._listen_to_the_bank()
 
     @property
@@ -151,12 +150,15 @@ class Watch:
     def _look_at(self, users: list[uuid.UUID]) -> None:
         if not users:
             return
-        for number, row in questions.ask("promises", users)[:1]:
+        for number, row in database.rows(ALL, users=users)[:1]:
             self.broken(f"{list(PROMISES)[number]}: {row}")
 
     def _touched(self) -> list[uuid.UUID]:
         """Whom the events since the last step concern."""
-        rows = questions.ask("news", self._event)
+        if self._writes == self._world.crashes.writes:
+            return []
+        self._writes = self._world.crashes.writes
+        rows = database.rows("SELECT id, user_id FROM billing_event WHERE id > %(seen)s ORDER BY id", seen=self._event)
         if rows:
             self._event = rows[-1][0]
         return list(dict.fromkeys(user for _, user in rows if user))
@@ -189,7 +191,11 @@ class Watch:
         at_banks = {
             str(pk): name for pk, name in attempts if name in self._world.banks and str(pk) not in self.reopened
         }
-        times = {order: len(taken(self._world.banks[name], name, order)) for order, name in at_banks.items()}
+        # What was taken in part in the cabinet is a case: a human gives it back, and its order is not waited for.
+        times = {
+            order: sum(each.captured == each.amount for each in taken(self._world.banks[name], name, order))
+            for order, name in at_banks.items()
+        }
         paid = [order for order, count in times.items() for _ in range(1 if order in self.again else count)]
         if len(paid) > 1:
             self.double_charges += 1

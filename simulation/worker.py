@@ -9,7 +9,7 @@ from functools import partial
 from billing import callbacks, checkouts, events, payments, receipts, refunds, request_keys
 from billing.models import Callback, Delivery
 from notifications import mailings
-from simulation import questions
+from simulation import database
 from simulation.world import World
 from subscriptions import endings, hours, price_moves, reminders, renewals
 
@@ -84,20 +84,21 @@ class Worker:
         self._dice = world.chance("worker")
         self._down_until: datetime | None = None
         self._quiet = 0  # runs since something came of one
+        self._writes = -1  # as many as there were at the last look
         self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
-        questions.keep("dues", DUES)
         world.woken = self._woken
         world.others.append(self.sweep_something)
 
     def dues(self) -> dict[str, datetime]:
         """When the next row of each sweep is due."""
-        found = dict(zip(SWEEPS, questions.ask("dues")[0], strict=True))
+        found = dict(zip(SWEEPS, database.rows(DUES)[0], strict=True))
         return {name: due for name, due in found.items() if due is not None}
 
     def plan(self) -> None:
         """Looks at what is due, and says when to run."""
-        self._seen = self.dues()
+        if self._writes != self._world.crashes.writes:
+            self._writes, self._seen = self._world.crashes.writes, self.dues()
         if not self._seen:
             self.next_at = None
             return

@@ -26,9 +26,9 @@ BILLED = """
      WHERE subscription_id = ANY(%s) AND starts_at IS NULL AND closed_at IS NULL AND number > 1"""
 MOVE = """
     UPDATE subscriptions_subscription
-       SET status = %(after)s, updated_at = %(at)s, remind_at = NULL,
-           next_action_at = CASE %(after)s WHEN 'past_due' THEN access_until END,
-           next_charge_at = CASE %(after)s WHEN 'expired' THEN NULL ELSE next_charge_at END
+       SET status = %(after)s::text, updated_at = %(at)s, remind_at = NULL,
+           next_action_at = CASE %(after)s::text WHEN 'past_due' THEN access_until END,
+           next_charge_at = CASE %(after)s::text WHEN 'expired' THEN NULL ELSE next_charge_at END
      WHERE id = ANY(%(ids)s) AND status = %(before)s"""
 
 

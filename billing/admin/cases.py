@@ -23,7 +23,7 @@ class Way(Deed):
     what = ""
 
     def applies(self, row: Case) -> bool:
-        return row.status == Case.Status.OPEN and self.slug in resolutions.WAYS[row.kind]
+        return row.status == Case.Status.OPEN and self.slug in resolutions.ways(row)
 
     def tells(self, row: Case, at: datetime) -> list[tuple[str, str]]:
         return [
@@ -54,9 +54,6 @@ class GiveBack(Way):
         "What is not booked here is booked to suspense, the acquirer returns it to the card that paid, and suspense is "
         "empty again. A payment that still waits over another amount is given up."
     )
-
-    def applies(self, row: Case) -> bool:
-        return super().applies(row) and resolutions.can_give_back(row)
 
 
 class Record(Way):

@@ -9,12 +9,12 @@ import pytest
 from moneyed import Money
 
 from acquiring.types import Outcome, Status, Subject
-from billing import audit, callbacks, ledger, reconciliation, resolutions
-from billing.errors import Conflict
+from billing import audit, callbacks, ledger, payments, reconciliation, resolutions, settlement
+from billing.errors import Conflict, Invalid
 from billing.models import Callback, Case, Delivery, Payment
 from tests import fake_acquirer
-from tests.billing.desk import AT, fresh, paid, start
-from tests.fake_acquirer import FakeAcquirer
+from tests.billing.desk import AT, MINUTE, fresh, paid, start
+from tests.fake_acquirer import FakeAcquirer, Fault
 from tests.things import run_until_idle
 
 pytestmark = pytest.mark.django_db
@@ -132,11 +132,42 @@ def test_B7_a_payment_over_another_sum_that_is_given_up_is_told_with_its_invoice
     acquirer.pay(payment.pk)
     acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
     [case] = reconciliation.run("fake", AT.date(), at=AT).opened
-    resolve(case, "book")
+    resolve(case, "give_back")
 
-    assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
+    assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("0.00", "RUB"))
     run_until_idle(AT)  # dunning and mails hear of it
     assert not Delivery.objects.exclude(error="").exists() and not Delivery.objects.exclude(status="done").exists()
+
+
+def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_vain_to_return_it(
+    acquirer: FakeAcquirer,
+) -> None:
+    payment = start()
+    acquirer.pay(payment.pk)
+    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
+    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    with pytest.raises(Invalid, match="no way"):  # the customer would pay the invoice again
+        resolve(case, "book")
+    acquirer.program("refund", Fault.DECLINE)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+    resolve(case, "book")
+    assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
+
+
+def test_B7_news_of_what_a_case_has_dealt_with_put_nothing_on_the_list_again(acquirer: FakeAcquirer) -> None:
+    payment = start()
+    acquirer.pay(payment.pk)
+    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
+    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    resolve(case, "give_back")
+    Payment.objects.filter(pk=payment.pk).update(next_check_at=AT)  # "it is held there", told late, has it asked about
+    payments.check(payment.pk, at=AT + MINUTE)
+    told = Outcome(Status.SUCCEEDED, amount=Money("199.00", "RUB"), reference=fresh(payment).acquirer_payment_id)
+    settlement.apply(payment.pk, told, actor="acquirer:fake", at=AT + MINUTE)
+    assert (fresh(payment).parked, fresh(payment).next_check_at) == ("", None)
+    other = replace(told, amount=Money("198.00", "RUB"))
+    assert "took 198" in settlement.apply(payment.pk, other, actor="acquirer:fake", at=AT + MINUTE).parked
 
 
 def disputed(payment: Payment, taken: str, at: Any = AT) -> Case | None:
