@@ -59,7 +59,7 @@ class Subscriber(Visitor):
         if draw < 0.36:
             self._pay_soon(self.purse.buy(), 5 * DAY)
             return
-        if draw < 0.48:
+        if draw < (0.7 if self.purse.holds() else 0.48):
             self._begin_by_the_hour()
             return
         if draw < 0.54:
@@ -103,7 +103,7 @@ class Subscriber(Visitor):
             same = self.dice.random() < 0.5
             self.subscribe(self.order(subscription.plan.code if same else None))
             self.later(self.visit, MINUTE / 6, 10 * MINUTE)
-        elif draw < 0.87:
+        elif draw < 0.88:
             self.cancel(subscription)
             self.later(self.visit, HOUR, 40 * DAY)
         elif draw < 0.94:

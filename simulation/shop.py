@@ -24,7 +24,7 @@ from subscriptions import agreements, cancellation, lifecycle
 from subscriptions.models import Subscription
 
 GOOD = ("4242424242424242", "5555555555554444", "2200000000000004", "4000000000000341")
-CODES = ("SPRING", "ALWAYS", "FREE", "LESS", "nonsense")
+CODES = ("SPRING", "ALWAYS", "ALWAYS", "ALWAYS", "FREE", "LESS", "nonsense")
 ASKS = ("4000000000003220", "4000008400001629")
 BAD = ("4000000000000002", "4000000000009995", "4000000000000069", "4000000000009979", "4000000000000119")
 
@@ -81,7 +81,7 @@ class Visitor:
             plan=plan or self.dice.choice(self.plans),
             acquirer=self.acquirer(),
             return_url="http://shop.invalid/payments/{payment}/",
-            save_card=self.dice.random() < 0.4,
+            save_card=self.dice.random() < 0.5,
             auto_renew=self.dice.random() < 0.5,
             expected_total=Money("1.00", "RUB") if self.dice.random() < 0.02 else None,
             request_key=key,

@@ -54,9 +54,9 @@ class Staff:
 
     def _turn(self) -> None:
         draw = self._dice.random()
-        if draw < 0.5:
+        if draw < 0.25:
             self._refund_some()
-        elif draw < 0.62:
+        elif draw < 0.35:
             self.reconcile()
         elif draw < 0.75:
             self._office.turn()
@@ -103,7 +103,7 @@ class Staff:
 
     def _give_up(self, delivery: Delivery) -> bool:
         """Some mails that cannot be written are told by telephone. What moves money is never given up."""
-        if delivery.pk % 3 or not delivery.handler.startswith("notifications."):
+        if delivery.pk % 2 or not delivery.handler.startswith("notifications."):
             return False
         verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
         self._world.act("staff", f"give up event {delivery.pk}", verb)
@@ -137,8 +137,8 @@ class Staff:
         )
 
     def _let_run(self, halt: Halt) -> None:
-        """A sweep stopped itself: after a day without workers there is much to do. Some want to sleep on it first."""
-        if halt.status == Halt.Status.STOPPED and not self._world.calm and halt.pk.int % 3 == 0:
+        """A sweep stopped itself: after a day without workers there is much to do. Most want to sleep on it first."""
+        if halt.status == Halt.Status.STOPPED and not self._world.calm and halt.pk.int % 3:
             verb = partial(guard.keep_stopped, halt.pk, actor=ACTOR, reason="Not today", at=self._world.now)
             self._world.act("staff", f"keep {halt.sweep} stopped", verb)
             return
@@ -162,7 +162,7 @@ class Staff:
             if case.status != Case.Status.OPEN:
                 return
         ways = [way for way in resolutions.WAYS[case.kind] if way not in ("dismiss", "won")]
-        if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 4 == 0:
+        if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 3 == 0:
             self._win(case)
             return
         if case.kind == Case.Kind.UNKNOWN_REFUND:
