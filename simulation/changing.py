@@ -44,13 +44,13 @@ class Changes:
 
     def _upgrade(self, subscription: Subscription) -> Payment | None:
         """A dearer plan at once: on the bank's page, or by the saved card."""
-        order, by_card = self._visitor.order(self._plan()), self._dice.random() < 0.3
+        order, by_card = self._visitor.order(self._longer(subscription)), self._dice.random() < 0.3
         made = self._visitor.act(
             f"upgrade to {order.plan}",
             lambda: changes.upgrade(subscription.pk, order, by_saved_card=by_card, **self._now()),
             twin=self._dice.random() < 0.3,
         )
-        if made and not by_card and self._dice.random() < 0.2:
+        if made and not by_card and self._dice.random() < 0.3:
             self._call_support(subscription)
         return made.payment if made else None
 
@@ -61,6 +61,12 @@ class Changes:
             grants.extend, subscription.pk, week, actor=OFFICE, at=self._visitor.world.now, reason="The page was slow"
         )
         self._visitor.world.act("staff", f"extend {subscription.pk}", verb)
+
+    def _longer(self, subscription: Subscription) -> str:
+        """A plan that stands behind the one of now, mostly."""
+        plans, mine = self._visitor.plans, subscription.plan.code
+        behind = plans[plans.index(mine) + 1 :] if mine in plans else []
+        return self._dice.choice(behind) if behind and self._dice.random() < 0.8 else self._plan()
 
     def _plan(self) -> str:
         return self._dice.choice(self._visitor.plans)

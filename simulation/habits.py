@@ -54,6 +54,8 @@ class Subscriber(Visitor):
             return
         draw = self.dice.random()
         if draw < 0.3:
+            if self.purse.holds() and self.dice.random() < 0.6:
+                self.purse.close()
             self.later(self.visit, *((DAY, 12 * DAY) if self.restless else (60 * DAY, 300 * DAY)))
             return
         if draw < 0.36:
@@ -72,7 +74,7 @@ class Subscriber(Visitor):
 
     def _at_checkout(self, subscription: Subscription) -> None:
         payment = self.payment_of(subscription)
-        if self.dice.random() < 0.5 and self.purse.holds():
+        if self.purse.holds() and self.dice.random() < 0.8:
             self.purse.pay(lifecycle.first_invoice(subscription))
         elif payment is None:
             self.subscribe(self.order(subscription.plan.code))  # the process died; the customer clicks again

@@ -68,9 +68,9 @@ class Mishaps:
             self._world.schedule(self._world.now + timedelta(hours=12), self.bank_forgets)
         else:
             self._world.diary.fault("bank_forgets")
-            days = self._dice.uniform(1, 9)
+            days = self._dice.uniform(2, 9)
             self._world.hidden[str(self._dice.choice(rows))] = self._world.now + timedelta(days=days)
-            soon = self._world.now + timedelta(days=min(1.0, days / 2))
+            soon = self._world.now + timedelta(days=1.5)  # the day is over, and its statement is there
             self._world.schedule(soon, lambda: self._world.look_at_statements())  # noqa: PLW0108  of then, not of now
 
     def bank_lies(self) -> None:

@@ -50,6 +50,8 @@ class Purse:
 
     def close(self) -> None:
         """Has back what is left; sometimes with a figure that was shown before."""
+        if not self.holds() and self._dice.random() < 0.8:
+            return  # it is empty, as is seen there
         shown = money.from_minor(self.holds() or 100, "RUB") if self._dice.random() < 0.5 else None
         self._visitor.act("close the wallet", lambda: self._close(shown), twin=self._dice.random() < 0.3)
 

@@ -45,6 +45,7 @@ class Staff:
         """Takes up work."""
         self._world.held = self._hear_of_a_hold
         self._world.look_at_statements = self.reconcile
+        self._world.give_back = self._refund_some
         self._world.schedule(self._world.now + self._every, self._turn)
 
     def _hear_of_a_hold(self) -> None:
@@ -54,9 +55,9 @@ class Staff:
 
     def _turn(self) -> None:
         draw = self._dice.random()
-        if draw < 0.25:
+        if draw < 0.2:
             self._refund_some()
-        elif draw < 0.35:
+        elif draw < 0.3:
             self.reconcile()
         elif draw < 0.75:
             self._office.turn()
@@ -240,12 +241,13 @@ class Staff:
                 return  # it stays on the list
         self._unpark(Refund, refused)
 
-    def _refund_some(self) -> None:
-        """A part of somebody's payment comes back; now and then more than there is."""
-        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).order_by("-settled_at", "pk")[:40]
-        if not paid:
+    def _refund_some(self, acquirer: str = "") -> None:
+        """A part of somebody's payment (of one at `acquirer`) comes back; now and then more than there is."""
+        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).order_by("-settled_at", "pk")
+        rows = list((paid.filter(acquirer=acquirer) if acquirer else paid)[:40])
+        if not rows:
             return
-        payment = self._dice.choice(list(paid))
+        payment = self._dice.choice(rows)
         amount = money.from_minor(self._dice.randint(1, payment.amount), payment.currency)
         key = f"staff:{self._world.diary.step}" if self._dice.random() < 0.7 else None
 

@@ -56,10 +56,12 @@ class Weather:
         world = self._world
         if world.calm:
             return
-        faults = self._dice.choice(list(world.banks.values())).faults
+        name = self._dice.choice(list(world.banks))
+        faults = world.banks[name].faults
         if world.trouble(0.3):
             world.diary.fault("refuse")
             faults.add("refuse", count=self._dice.choice(OUTAGES))
+            world.schedule(world.now + timedelta(seconds=3), lambda: world.give_back(name))  # now, of all times
         if world.trouble(0.3):
             faults.add(f"decline:{self._dice.choice(DECLINED)}", count=1)
         world.schedule(world.now + timedelta(hours=self._dice.uniform(1, 48)), self.change)

@@ -156,13 +156,12 @@ class Worker:
         if self._world.calm:
             return timedelta(seconds=1)
         draw = self._dice.random()
-        span = AT_ONCE if draw < 0.35 else SOON if draw < 0.75 else LATER
+        soon, later = (0.0, 0.35) if self._world.unhurried else (0.35, 0.75)
+        span = AT_ONCE if draw < soon else SOON if draw < later else LATER
         if self._world.trouble(0.005):
             span = DAYS
             self._world.diary.fault("worker_down")
             self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
-        if self._world.unhurried and span is AT_ONCE:
-            span = SOON
         idle = 2 ** min(self._quiet, 12)
         return min(timedelta(seconds=self._dice.uniform(*span) * idle), LATEST)
 

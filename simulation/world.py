@@ -54,6 +54,7 @@ class World:
         self.lies_of_refunds = 0  # the same of a refund
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.look_at_statements: Callable[[], None] = lambda: None
+        self.give_back: Callable[[str], None] = lambda name: None  # staff refund something paid at that acquirer
         self.dice = self.chance("world")
         temper = self.chance("temper")  # of this town
         self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
@@ -226,7 +227,7 @@ class World:
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
             "CHARGES_AT_ONCE": 8 if self.unhurried else 1,  # in turns, so that the same seed is the same run
-            "METER_EVERY": timedelta(hours=24),  # fewer steps; the times themselves say what is due
+            "METER_EVERY": timedelta(hours=48),  # fewer steps; the times themselves say what is due
         }
 
 
