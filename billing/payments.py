@@ -250,7 +250,8 @@ def _create(invoice: Invoice, acquirer: str, wanted: Wanted, at: datetime) -> Pa
 
 
 def _close_page(payment: Payment, *, at: datetime) -> Payment:
-    return settlement.apply(payment.pk, _voided(payment, at), actor=f"acquirer:{payment.acquirer}", at=at)
+    said = _voided(payment, at)
+    return settlement.apply(payment.pk, said, actor=f"acquirer:{payment.acquirer}", at=at, closing=True)
 
 
 def _voided(payment: Payment, at: datetime) -> Outcome:

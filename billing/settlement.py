@@ -37,7 +37,9 @@ NOTED = (  # what `note` sets
 TAKEN = ("surplus", "captured", "settled_at")  # what `take` sets besides
 
 
-def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, sure: bool = False) -> Payment:
+def apply(
+    payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, sure: bool = False, closing: bool = False
+) -> Payment:
     """Writes down what the acquirer said of a payment. The second time changes nothing.
 
     A figure or an id that is not ours parks the payment with the reason and changes nothing else. A capture that
@@ -45,6 +47,7 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, 
 
     `sure`: the acquirer was asked about this very capture, so another id than ours is believed. The first capture of
     an order is its payment; each further one is a payment of its own, goes back, and is returned here.
+    `closing`: it was asked to close this payment; of a dead one for which it took another sum nothing is left to ask.
     """
     outcome = outcomes.kept(outcome)
     with transaction.atomic():
@@ -56,7 +59,8 @@ def apply(payment_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime, 
             outcome = Outcome.unknown(outcome.message)  # another try has arrived meanwhile
         odd = mismatches.odd(payment, outcome, sure)
         if odd:
-            return _park(payment, odd, actor=actor, at=at)
+            over = closing and outcome.status == Status.SUCCEEDED and not payment.is_live
+            return _park(payment, odd, actor=actor, at=at, over=over)
         note(payment, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _settle(payment, outcome, actor=actor, at=at)
@@ -111,14 +115,8 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         payment.method = payment.method or _keep_card(payment, outcome.card, at=at)
     if not payment.surplus and not payment.is_live:  # beside a live one there is no other: a unique index
         _step_back(payment, at=at)
-    events.change(
-        payment,
-        payment.succeed,
-        actor=actor,
-        at=at,
-        save=[*NOTED, *TAKEN, "method"],
-        data=told(payment),
-    )
+    saved = [*NOTED, *TAKEN, "method"]
+    events.change(payment, payment.succeed, actor=actor, at=at, save=saved, data=told(payment))
     ledger.post(
         f"payment:{payment.pk}",
         debit=ledger.source(payment),
@@ -282,9 +280,9 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
             payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
 
 
-def _park(payment: Payment, why: str, *, actor: str, at: datetime) -> Payment:
+def _park(payment: Payment, why: str, *, actor: str, at: datetime, over: bool = False) -> Payment:
     if payment.next_check_at is not None:
-        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
+        payment.next_check_at = None if over else at + sweeps.back_off(payment.checks, *BACK_OFF)
         payment.save(update_fields=["next_check_at", "updated_at"])
     if payment.parked != why:
         payment.parked = why

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from moneyed import Money
 
 from acquiring.types import Outcome, Status, Subject
-from billing import audit, callbacks, ledger, reconciliation, resolutions
+from billing import audit, callbacks, ledger, parking, payments, reconciliation, resolutions, settlement
 from billing.errors import Conflict
 from billing.models import Callback, Case, Delivery, Payment
 from tests import fake_acquirer
@@ -137,6 +138,27 @@ def test_B7_a_payment_over_another_sum_that_is_given_up_is_told_with_its_invoice
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
     run_until_idle(AT)  # dunning and mails hear of it
     assert not Delivery.objects.exclude(error="").exists() and not Delivery.objects.exclude(status="done").exists()
+
+
+def test_B7_late_news_of_a_hold_do_not_have_a_payment_over_another_sum_asked_about_for_ever(
+    acquirer: FakeAcquirer,
+) -> None:
+    payment = start()
+    acquirer.pay(payment.pk)
+    truth = acquirer.operations["payment", str(payment.pk)]
+    truth.amount = Money("199.00", "RUB")  # it was held, and taken in part in the cabinet
+    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    resolve(case, "book")
+    held = Outcome(Status.AUTHORIZED, fresh(payment).acquirer_payment_id, our_id=str(payment.pk), amount=payment.money)
+    settlement.apply(payment.pk, held, actor="acquirer:fake", at=AT)
+    assert fresh(payment).next_check_at == AT  # open there and dead here: to be closed
+
+    payments.poll_due(at=AT + timedelta(minutes=1))
+    seen = fresh(payment)
+    assert (seen.status, seen.next_check_at) == ("cancelled", None) and "took 199.00" in seen.parked
+    parking.unpark(Payment, payment.pk, actor="user:1", reason="ticket 1", at=AT)
+    payments.poll_due(at=AT + timedelta(days=1))
+    assert fresh(payment).parked == ""
 
 
 def disputed(payment: Payment, taken: str, at: Any = AT) -> Case | None:
