@@ -61,10 +61,10 @@ class Subscriber(Visitor):
         if draw < 0.36:
             self._pay_soon(self.purse.buy(), 5 * DAY)
             return
-        if draw < (0.7 if self.purse.holds() else 0.48):
+        if draw < (0.62 if self.purse.holds() else 0.46):
             self._begin_by_the_hour()
             return
-        if draw < 0.54:
+        if draw < (0.66 if self.purse.holds() else 0.52):
             self.changes.try_out()
             self.later(self.visit, HOUR, 8 * DAY)
             return
@@ -169,7 +169,7 @@ class Subscriber(Visitor):
                 self.purse.close()
             self.later(self.visit, DAY, 60 * DAY)
             return
-        self.later(self.visit, HOUR, 12 * DAY)
+        self.later(self.visit, HOUR, 20 * DAY)
 
     def _in_grace(self, subscription: Subscription) -> None:
         """The term is over and the next one is not paid: by another card, on the bank's page, anew, or not at all."""

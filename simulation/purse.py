@@ -38,7 +38,9 @@ class Purse:
             request_key=self._key("top up"),
         )
         made: Payment | None = self._visitor.act(
-            f"top up {amount.amount}", lambda: wallets.top_up(self._visitor.user_id, wanted, **self._now()), twin=True
+            f"top up {amount.amount}",
+            lambda: wallets.top_up(self._visitor.user_id, wanted, **self._now()),
+            twin=self._dice.random() < 0.4,
         )
         return made
 
@@ -87,7 +89,9 @@ class Purse:
             request_key=self._key("order"),
         )
         made: Payment | None = self._visitor.act(
-            f"order {product.code}", lambda: orders.buy(self._visitor.user_id, wanted, **self._now()), twin=True
+            f"order {product.code}",
+            lambda: orders.buy(self._visitor.user_id, wanted, **self._now()),
+            twin=self._dice.random() < 0.4,
         )
         return made
 

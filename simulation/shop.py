@@ -215,7 +215,7 @@ class Visitor:
         """
         for page, bank in self.pages.items():
             payment = bank.books.first(BankPayment, "id = ?", page)
-            if payment and payment.status in ("declined", "voided", "expired") and payment.amount:
+            if payment and payment.amount and self._may_be_opened_again(payment):
                 self.world.diary.fault("page_reopened")
                 self.world.watch.reopened.add(ours(payment))
                 till = stamp(self.world.now + timedelta(hours=1))
@@ -225,6 +225,11 @@ class Visitor:
                 self._courier.told_for_certain(bank, page)
                 self._note("pay an old page", paid)
                 return
+
+    def _may_be_opened_again(self, payment: BankPayment) -> bool:
+        """Where CloudPayments holds first, a page paid anew would be told under the number of the hold before."""
+        closed = payment.status in ("declined", "voided", "expired")
+        return closed and not (payment.tongue == "cloudpayments" and payment.tongue in self.world.two_stage)
 
     def _at_the_bank(self, page: str, card: str) -> None:
         bank, plastic = self.pages[page], read(card, "12/38", "123")

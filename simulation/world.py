@@ -56,18 +56,19 @@ class World:
         self.look_at_statements: Callable[[], None] = lambda: None
         self.give_back: Callable[[str], None] = lambda name: None  # staff refund something paid at that acquirer
         self.dice = self.chance("world")
-        temper = self.chance("temper")  # of this town
-        self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
-        self.unhurried = self.crowded and temper.random() < 0.7  # the worker hears no wake-ups: what waits goes at once
-        self.of_all_protocols = temper.random() < 0.5  # its customers pay at any acquirer; others at the bank's own
+        kind = (seed + town) % 10  # of any ten towns no two are of one kind
+        self.unhurried = kind < 4  # the worker hears no wake-ups: what waits goes at once
+        self.crowded = kind < 6  # everybody comes on the same evenings
+        self.of_all_protocols = kind % 2 == 0  # its customers pay at any acquirer; others at the bank's own
         self.two_stage = {"held"}
         if self.of_all_protocols:
             others = [name for name in protocols.ALL if name not in protocols.OWN]
+            temper = self.chance("temper")
             self.two_stage |= {name for name in others if temper.random() < TWO_STAGE}
         self.banks = {
             name: self._open_bank(name) for name in (protocols.ALL if self.of_all_protocols else protocols.OWN)
         }
-        self.crashes = Crashes(self.chance("crashes"), rate, town)
+        self.crashes = Crashes(self.chance("crashes"), rate, seed + town)
         self.watch = Watch(self)
         self.woken: Callable[[], None] = lambda: None
         self.others: list[Callable[[], None]] = []  # processes that may run in the middle of another's
