@@ -46,7 +46,7 @@ class Weather:
             for name, bank in self._world.banks.items():
                 more = ({"refund_declined": 1.0} if refuses else {}) | (SLOW_NEWS if name == "tbank" else {})
                 for title, likely in (CONSTANT | more).items():
-                    bank.faults.add(title, rate=self._world.rate * likely, seed=self._dice.getrandbits(32))
+                    bank.faults.add(title, rate=min(1.0, self._world.rate * likely), seed=self._dice.getrandbits(32))
             self.change()
             if self._world.crowded:
                 self._world.schedule(friday(self._world.now, 4) + timedelta(minutes=2), self._fall_together)
