@@ -82,7 +82,7 @@ def test_B1_where_a_town_s_people_come_together_callbacks_are_settled_together()
         return done
 
     with patch.object(batches, "_settled", counted):
-        assert lived(11, years=12, faults=0).breaches == []  # of this seed the town is crowded, its worker unhurried
+        assert lived(13, years=30, faults=0).breaches == []  # of this seed the town is crowded, its worker unhurried
     assert max(sizes) >= batches.FEW
 
 
