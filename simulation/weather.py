@@ -67,12 +67,14 @@ class Weather:
         world.schedule(world.now + timedelta(hours=self._dice.uniform(1, 48)), self.change)
 
     def _fall_together(self) -> None:
-        """In the midst of an evening on which everybody pays."""
+        """In the midst of an evening on which everybody pays: the banks, or our own worker."""
         world = self._world
         if world.trouble(2.0):
             for bank in world.banks.values():
                 world.diary.fault("refuse")
                 bank.faults.add("refuse", count=self._dice.choice(ON_FRIDAYS))
+        elif world.trouble(3.0):
+            world.worker_away(world.now + timedelta(minutes=30))  # and then finds much at once
         if not world.calm:
             world.schedule(world.now + timedelta(weeks=4), self._fall_together)
 

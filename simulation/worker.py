@@ -87,7 +87,7 @@ class Worker:
         self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
         questions.keep("dues", DUES)
-        world.woken = self._woken
+        world.woken, world.worker_away = self._woken, self._away
         world.others.append(self.sweep_something)
 
     def dues(self) -> dict[str, datetime]:
@@ -164,6 +164,12 @@ class Worker:
             self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
         idle = 2 ** min(self._quiet, 12)
         return min(timedelta(seconds=self._dice.uniform(*span) * idle), LATEST)
+
+    def _away(self, till: datetime) -> None:
+        """Nothing is swept until then."""
+        self._world.diary.fault("worker_down")
+        self._down_until = till
+        self.next_at = max(self.next_at, till) if self.next_at else None
 
     def _woken(self) -> None:
         self._quiet = 0

@@ -54,6 +54,7 @@ class World:
         self.lies_of_refunds = 0  # the same of a refund
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.look_at_statements: Callable[[], None] = lambda: None
+        self.worker_away: Callable[[datetime], None] = lambda till: None
         self.give_back: Callable[[str], None] = lambda name: None  # staff refund something paid at that acquirer
         self.dice = self.chance("world")
         kind = (seed + town) % 10  # of any ten towns no two are of one kind
