@@ -116,14 +116,8 @@ def _settle(payment: Payment, outcome: Outcome, *, actor: str, at: datetime) -> 
         payment.method = payment.method or _keep_card(payment, outcome.card, at=at)
     if not payment.surplus and not payment.is_live:  # beside a live one there is no other: a unique index
         _step_back(payment, at=at)
-    events.change(
-        payment,
-        payment.succeed,
-        actor=actor,
-        at=at,
-        save=[*NOTED, *TAKEN, "method"],
-        data=told(payment),
-    )
+    saved = [*NOTED, *TAKEN, "method"]
+    events.change(payment, payment.succeed, actor=actor, at=at, save=saved, data=told(payment))
     ledger.post(
         f"payment:{payment.pk}",
         debit=ledger.source(payment),

@@ -130,7 +130,7 @@ class Watched:
         """Now and then a callback comes unsigned, as some acquirers' do: then it only rings."""
         self._world.release()
         notice = self._inner.parse(kind, headers, body)
-        if self._world.trouble(0.6):
+        if self._world.trouble(2.0 if notice.subject == Subject.REFUND else 0.6):
             self._world.diary.fault("callback_unsigned")
             return replace(notice, trusted=False)
         return notice

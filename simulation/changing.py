@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from billing.models import Payment
 from simulation.shop import Visitor
-from subscriptions import changes, next_plans, pauses, trials
+from subscriptions import changes, grants, next_plans, pauses, trials
 from subscriptions.models import Subscription
+
+OFFICE = "user:staff"
 
 
 class Changes:
@@ -20,12 +23,12 @@ class Changes:
     def wish(self, subscription: Subscription) -> Payment | None:
         """One of them, by the dice. Returns the payment that it waits for, if any."""
         draw = self._dice.random()
-        if draw < 0.4:
-            return self._upgrade(subscription)
-        if draw < 0.6:
-            self._do("another plan next", lambda: next_plans.plan_next(subscription.pk, self._plan(), **self._now()))
-        elif draw < 0.7:
+        if subscription.next_plan_id and draw < 0.5:
             self._do("keep the plan", lambda: next_plans.keep_plan(subscription.pk, **self._now()))
+        elif draw < 0.4:
+            return self._upgrade(subscription)
+        elif draw < 0.7:
+            self._do("another plan next", lambda: next_plans.plan_next(subscription.pk, self._plan(), **self._now()))
         else:
             self._do("pause", lambda: pauses.pause(subscription.pk, by_customer=True, **self._now()))
         return None
@@ -41,13 +44,29 @@ class Changes:
 
     def _upgrade(self, subscription: Subscription) -> Payment | None:
         """A dearer plan at once: on the bank's page, or by the saved card."""
-        order, by_card = self._visitor.order(self._plan()), self._dice.random() < 0.3
+        order, by_card = self._visitor.order(self._longer(subscription)), self._dice.random() < 0.3
         made = self._visitor.act(
             f"upgrade to {order.plan}",
             lambda: changes.upgrade(subscription.pk, order, by_saved_card=by_card, **self._now()),
             twin=self._dice.random() < 0.3,
         )
+        if made and not by_card and self._dice.random() < 0.3:
+            self._call_support(subscription)
         return made.payment if made else None
+
+    def _call_support(self, subscription: Subscription) -> None:
+        """While the page is open, support give a week for nothing: the term is another one when it is paid."""
+        week = grants.Gift("", days=7)
+        verb = partial(
+            grants.extend, subscription.pk, week, actor=OFFICE, at=self._visitor.world.now, reason="The page was slow"
+        )
+        self._visitor.world.act("staff", f"extend {subscription.pk}", verb)
+
+    def _longer(self, subscription: Subscription) -> str:
+        """A plan that stands behind the one of now, mostly."""
+        plans, mine = self._visitor.plans, subscription.plan.code
+        behind = plans[plans.index(mine) + 1 :] if mine in plans else []
+        return self._dice.choice(behind) if behind and self._dice.random() < 0.8 else self._plan()
 
     def _plan(self) -> str:
         return self._dice.choice(self._visitor.plans)

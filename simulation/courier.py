@@ -8,10 +8,10 @@ from datetime import datetime
 
 from acquiring.bank.callbacks import Answer
 from acquiring.bank.house import Bank
-from acquiring.bank.records import Note
-from billing import callbacks
+from acquiring.bank.records import Note, Refund
+from billing import callbacks, models
 from simulation import lies
-from simulation.protocols import SHOP
+from simulation.protocols import SHOP, ours_of_refund
 from simulation.world import World
 
 DUE = "SELECT min(next_at) AS at FROM notes WHERE state = 'pending'"
@@ -59,6 +59,8 @@ class Courier:
         of_a_refund = lies.is_of_a_refund(note)
         if world.calm or not (world.lies_of_refunds if of_a_refund else world.lies):
             return
+        if of_a_refund and not _waits(bank, note):
+            return
         lie = lies.of(note, bank.config)
         if lie is not None:
             world.lies_of_refunds -= of_a_refund
@@ -75,3 +77,10 @@ class Courier:
             "bank", what, lambda: callbacks.receive(name, kind, headers, body, at=world.now), counts=False
         )
         return Answer(reply.status, reply.body, str(reply.status)) if reply is not None else Answer(0, b"", "no answer")
+
+
+def _waits(bank: Bank, note: Note) -> bool:
+    """Whether a callback is of a refund of ours that is not final here: of others nobody would believe a lie."""
+    refund = bank.books.first(Refund, "id = ?", note.object_id)
+    order = ours_of_refund(refund) if refund else ""
+    return bool(order) and models.Refund.objects.filter(pk=order, status__in=models.Refund.LIVE).exists()

@@ -54,15 +54,17 @@ class Subscriber(Visitor):
             return
         draw = self.dice.random()
         if draw < 0.3:
+            if self.purse.holds() and self.dice.random() < 0.6:
+                self.purse.close()
             self.later(self.visit, *((DAY, 12 * DAY) if self.restless else (60 * DAY, 300 * DAY)))
             return
         if draw < 0.36:
             self._pay_soon(self.purse.buy(), 5 * DAY)
             return
-        if draw < 0.48:
+        if draw < (0.62 if self.purse.holds() else 0.46):
             self._begin_by_the_hour()
             return
-        if draw < 0.54:
+        if draw < (0.66 if self.purse.holds() else 0.52):
             self.changes.try_out()
             self.later(self.visit, HOUR, 8 * DAY)
             return
@@ -72,7 +74,7 @@ class Subscriber(Visitor):
 
     def _at_checkout(self, subscription: Subscription) -> None:
         payment = self.payment_of(subscription)
-        if self.dice.random() < 0.5 and self.purse.holds():
+        if self.purse.holds() and self.dice.random() < 0.8:
             self.purse.pay(lifecycle.first_invoice(subscription))
         elif payment is None:
             self.subscribe(self.order(subscription.plan.code))  # the process died; the customer clicks again
@@ -103,7 +105,7 @@ class Subscriber(Visitor):
             same = self.dice.random() < 0.5
             self.subscribe(self.order(subscription.plan.code if same else None))
             self.later(self.visit, MINUTE / 6, 10 * MINUTE)
-        elif draw < 0.87:
+        elif draw < 0.88:
             self.cancel(subscription)
             self.later(self.visit, HOUR, 40 * DAY)
         elif draw < 0.94:
@@ -167,7 +169,7 @@ class Subscriber(Visitor):
                 self.purse.close()
             self.later(self.visit, DAY, 60 * DAY)
             return
-        self.later(self.visit, HOUR, 12 * DAY)
+        self.later(self.visit, HOUR, 20 * DAY)
 
     def _in_grace(self, subscription: Subscription) -> None:
         """The term is over and the next one is not paid: by another card, on the bank's page, anew, or not at all."""

@@ -17,15 +17,12 @@ ACTOR = "user:marketing"
 
 
 class Marketing:
-    """Does one of these now and then."""
+    """`deeds` are what it does now and then."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("marketing")
-
-    def turn(self) -> None:
-        """One of them."""
-        self._dice.choice([self._favour, self._favour, self._change, self._remove, self._code, self._offer])()
+        self.deeds = (self._favour, self._change, self._remove, self._code, self._offer)
 
     def _act(self, what: str, verb: Callable[..., Any], *args: Any) -> None:
         insist(self._world, "marketing", what, partial(verb, *args))
@@ -56,10 +53,10 @@ class Marketing:
             self._act(f"remove {kind.__name__} {pk}", campaigns.remove, kind, pk)
 
     def _offer(self) -> None:
-        running = Subscription.objects.filter(status=Subscription.Status.ACTIVE, auto_renew=True)
-        if rows := list(running.order_by("created_at", "pk")):
-            row = self._dice.choice(rows)
-            plan = self._dice.choice(list(Plan.objects.filter(hourly=False).order_by("pk")))
+        longest = Plan.objects.filter(hourly=False).order_by("-months", "pk")[0]
+        running = Subscription.objects.filter(status=Subscription.Status.ACTIVE, plan__hourly=False)
+        if rows := list(running.exclude(plan=longest).order_by("created_at", "pk")):
+            row, plan = self._dice.choice(rows), longest
             verb = partial(changes.offer, row.pk, plan.code, actor=ACTOR, at=self._world.now, reason="A dearer plan")
             self._act(f"offer {plan.code} to {row.pk}", verb)
 

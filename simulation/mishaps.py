@@ -14,6 +14,7 @@ from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.records import Order, Refusal
 from acquiring.bank.records import Payment as BankPayment
+from billing import ledger
 from billing.models import Payment, Refund
 from simulation.courier import Courier
 from simulation.protocols import OWN, TELLS_NO_DISPUTES, TELLS_NO_PARTS, TELLS_NO_STRANGERS, ours
@@ -59,13 +60,17 @@ class Mishaps:
     def bank_forgets(self) -> None:
         """The bank's statement and its interface do not know an operation that it made; later they do."""
         model = self._dice.choice((Payment, Refund))
-        since = self._world.now - timedelta(days=4)
+        since = self._world.now - timedelta(days=2)  # older ones no statement is asked for any more
         made = model._default_manager.filter(status="succeeded", settled_at__gte=since).order_by("settled_at", "pk")
-        if rows := list(made.values_list("pk", flat=True)):
+        at = "acquirer" if model is Payment else "payment__acquirer"
+        rows = list(made.exclude(**{at: ledger.WALLET}).values_list("pk", flat=True))
+        if not rows:  # the next one that it makes
+            self._world.schedule(self._world.now + timedelta(hours=12), self.bank_forgets)
+        else:
             self._world.diary.fault("bank_forgets")
-            days = self._dice.uniform(1, 9)
+            days = self._dice.uniform(2, 9)
             self._world.hidden[str(self._dice.choice(rows))] = self._world.now + timedelta(days=days)
-            soon = self._world.now + timedelta(days=min(1.0, days / 2))
+            soon = self._world.now + timedelta(days=1.5)  # the day is over, and its statement is there
             self._world.schedule(soon, lambda: self._world.look_at_statements())  # noqa: PLW0108  of then, not of now
 
     def bank_lies(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -14,7 +15,7 @@ from billing.models import AcquirerHealth, RequestKey
 from simulation.marketing import Marketing
 from simulation.patience import insist
 from simulation.world import World
-from subscriptions import grants, price_moves, prices
+from subscriptions import favours, grants, price_moves, prices
 from subscriptions.models import Plan, PriceMove, Subscription
 
 ACTOR = "user:staff"
@@ -26,12 +27,25 @@ class Office:
     def __init__(self, world: World) -> None:
         self._world = world
         self._dice = world.chance("office")
-        self._marketing = Marketing(world)
+        self._deck: list[Callable[[], None]] = []  # what is still to be done until each thing was done once
+        self._deeds = [
+            self._give,
+            self._extend,
+            self._favour,
+            self._favour,
+            self._new_price,
+            self._new_price,
+            self._hire,
+            self._switch,
+            self._ask,
+            *Marketing(world).deeds,
+        ]
 
     def turn(self) -> None:
-        """One of them."""
-        deeds = [self._give, self._extend, self._new_price, self._new_price, self._hire, self._switch, self._ask]
-        self._dice.choice([*deeds, self._marketing.turn, self._marketing.turn])()
+        """One of them; each as often as the others."""
+        if not self._deck:
+            self._deck = self._dice.sample(self._deeds, len(self._deeds))
+        self._deck.pop()()
 
     def _somebody(self) -> User:
         return self._dice.choice(list(User.objects.order_by("email")))
@@ -45,7 +59,7 @@ class Office:
         verb = partial(
             grants.give, self._somebody().pk, gift, actor=ACTOR, at=self._world.now, reason="It stood still for a day"
         )
-        self._world.act("staff", f"give {gift.plan}", verb)
+        insist(self._world, "staff", f"give {gift.plan}", verb)
 
     def _extend(self) -> None:
         """The same for somebody who has a subscription."""
@@ -53,11 +67,22 @@ class Office:
         if rows := list(running.order_by("created_at", "pk")):
             row, gift = self._dice.choice(rows), grants.Gift("", **self._dice.choice(({"days": 7}, {"months": 1})))
             verb = partial(grants.extend, row.pk, gift, actor=ACTOR, at=self._world.now, reason="It stood still")
-            self._world.act("staff", f"extend {row.pk}", verb)
+            insist(self._world, "staff", f"extend {row.pk}", verb)
+
+    def _favour(self) -> None:
+        """A dearer plan for nothing, to the end of what is paid; perhaps clicked twice."""
+        running = Subscription.objects.filter(status=Subscription.Status.ACTIVE, plan__hourly=False)
+        if rows := list(running.order_by("created_at", "pk")):
+            row, plan, at = self._dice.choice(rows), self._plan(), self._world.now
+            key = f"favour:{self._world.diary.step}"
+            verb = partial(
+                favours.upgrade, row.pk, plan.code, actor=ACTOR, at=at, reason="It stood still", request_key=key
+            )
+            insist(self._world, "staff", f"upgrade {row.pk} for nothing", verb)
 
     def _new_price(self) -> None:
         """A new price for those who come, and a move for those who are there, to be announced."""
-        plan, at = self._dice.choice(list(Plan.objects.order_by("pk"))), self._world.now
+        plan, at = self._plan_in_use(), self._world.now
         least, most = (500, 5_000) if plan.hourly else (20_000, 300_000)
         amount = money.from_minor(self._dice.randint(least, most), "RUB")
 
@@ -71,6 +96,14 @@ class Office:
         if move is not None:
             self._world.schedule(at + timedelta(days=1), partial(self._announce, move.pk))
 
+    def _plan_in_use(self) -> Plan:
+        """A plan that somebody has, as often by the hour as not; where nobody has one, any."""
+        for hourly in self._dice.sample((True, False), 2):
+            running = Plan.objects.filter(hourly=hourly, subscriptions__status__in=Subscription.LIVE)
+            if rows := list(running.order_by("pk").distinct()):
+                return self._dice.choice(rows)
+        return self._plan()
+
     def _announce(self, move_id: uuid.UUID) -> None:
         """After a night's sleep; some think better of it, before or after."""
         insist(
@@ -79,7 +112,7 @@ class Office:
             f"announce {move_id}",
             partial(price_moves.announce, move_id, actor=ACTOR, at=self._world.now),
         )
-        if self._dice.random() < 0.4:
+        if self._dice.random() < 0.25:
             later = self._world.now + timedelta(days=self._dice.uniform(0, 40))
             self._world.schedule(later, partial(self._withdraw, move_id))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulation.world import World
 
-TRIES = 4
+TRIES = 5
 
 
 def insist(world: World, who: str, what: str, verb: Callable[[], Any]) -> Any:

@@ -38,7 +38,9 @@ class Purse:
             request_key=self._key("top up"),
         )
         made: Payment | None = self._visitor.act(
-            f"top up {amount.amount}", lambda: wallets.top_up(self._visitor.user_id, wanted, **self._now()), twin=True
+            f"top up {amount.amount}",
+            lambda: wallets.top_up(self._visitor.user_id, wanted, **self._now()),
+            twin=self._dice.random() < 0.4,
         )
         return made
 
@@ -50,6 +52,8 @@ class Purse:
 
     def close(self) -> None:
         """Has back what is left; sometimes with a figure that was shown before."""
+        if not self.holds() and self._dice.random() < 0.8:
+            return  # it is empty, as is seen there
         shown = money.from_minor(self.holds() or 100, "RUB") if self._dice.random() < 0.5 else None
         self._visitor.act("close the wallet", lambda: self._close(shown), twin=self._dice.random() < 0.3)
 
@@ -85,7 +89,9 @@ class Purse:
             request_key=self._key("order"),
         )
         made: Payment | None = self._visitor.act(
-            f"order {product.code}", lambda: orders.buy(self._visitor.user_id, wanted, **self._now()), twin=True
+            f"order {product.code}",
+            lambda: orders.buy(self._visitor.user_id, wanted, **self._now()),
+            twin=self._dice.random() < 0.4,
         )
         return made
 

@@ -66,6 +66,7 @@ class Result:
     double_charges: int = 0
     lost_operations: int = 0
     died: set[Point] = field(default_factory=set)
+    passed: Counter[Point] = field(default_factory=Counter)
     strange: set[str] = field(default_factory=set)  # places that a process passed and the source does not show
     seconds: float = 0
 
@@ -81,6 +82,7 @@ class Result:
         self.double_charges += other.double_charges
         self.lost_operations += other.lost_operations
         self.died |= other.died
+        self.passed += other.passed
         self.strange |= other.strange
 
     def as_json(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Resul
     """Lives the year of every subscriber of one town, in an empty database; `tell` hears each line of the log."""
     database.empty()
     diary = Diary(tell)
-    world = World((run.seed, _town(run.subscribers[0])), run.faults, diary)
+    world = World(run.seed, _town(run.subscribers[0]), run.faults, diary)
     result = Result(run, years=len(run.subscribers))
     with world.running():
         life = _Life(world, run)
@@ -117,7 +119,7 @@ def simulate(run: Run, tell: Callable[[str], None] = lambda line: None) -> Resul
     result.breaches = world.watch.breaches
     result.double_charges = max(life.closing.double_charges, world.watch.double_charges)
     result.lost_operations = life.closing.lost
-    result.died, result.strange = set(world.crashes.died), world.crashes.strange
+    result.died, result.passed, result.strange = set(world.crashes.died), world.crashes.passed, world.crashes.strange
     return result
 
 

@@ -45,6 +45,7 @@ class Staff:
         """Takes up work."""
         self._world.held = self._hear_of_a_hold
         self._world.look_at_statements = self.reconcile
+        self._world.give_back = self._refund_some
         self._world.schedule(self._world.now + self._every, self._turn)
 
     def _hear_of_a_hold(self) -> None:
@@ -54,9 +55,9 @@ class Staff:
 
     def _turn(self) -> None:
         draw = self._dice.random()
-        if draw < 0.5:
+        if draw < 0.2:
             self._refund_some()
-        elif draw < 0.62:
+        elif draw < 0.3:
             self.reconcile()
         elif draw < 0.75:
             self._office.turn()
@@ -103,7 +104,7 @@ class Staff:
 
     def _give_up(self, delivery: Delivery) -> bool:
         """Some mails that cannot be written are told by telephone. What moves money is never given up."""
-        if delivery.pk % 3 or not delivery.handler.startswith("notifications."):
+        if delivery.pk % 2 or not delivery.handler.startswith("notifications."):
             return False
         verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
         self._world.act("staff", f"give up event {delivery.pk}", verb)
@@ -137,8 +138,8 @@ class Staff:
         )
 
     def _let_run(self, halt: Halt) -> None:
-        """A sweep stopped itself: after a day without workers there is much to do. Some want to sleep on it first."""
-        if halt.status == Halt.Status.STOPPED and not self._world.calm and halt.pk.int % 3 == 0:
+        """A sweep stopped itself: after a day without workers there is much to do. Most want to sleep on it first."""
+        if halt.status == Halt.Status.STOPPED and not self._world.calm and halt.pk.int % 3:
             verb = partial(guard.keep_stopped, halt.pk, actor=ACTOR, reason="Not today", at=self._world.now)
             self._world.act("staff", f"keep {halt.sweep} stopped", verb)
             return
@@ -162,7 +163,7 @@ class Staff:
             if case.status != Case.Status.OPEN:
                 return
         ways = [way for way in resolutions.ways(case) if way not in ("dismiss", "won")]
-        if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 4 == 0:
+        if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 3 == 0:
             self._win(case)
             return
         if case.kind == Case.Kind.UNKNOWN_REFUND:
@@ -240,12 +241,13 @@ class Staff:
                 return  # it stays on the list
         self._unpark(Refund, refused)
 
-    def _refund_some(self) -> None:
-        """A part of somebody's payment comes back; now and then more than there is."""
-        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).order_by("-settled_at", "pk")[:40]
-        if not paid:
+    def _refund_some(self, acquirer: str = "") -> None:
+        """A part of somebody's payment (of one at `acquirer`) comes back; now and then more than there is."""
+        paid = Payment.objects.filter(status=Payment.Status.SUCCEEDED).order_by("-settled_at", "pk")
+        rows = list((paid.filter(acquirer=acquirer) if acquirer else paid)[:40])
+        if not rows:
             return
-        payment = self._dice.choice(list(paid))
+        payment = self._dice.choice(rows)
         amount = money.from_minor(self._dice.randint(1, payment.amount), payment.currency)
         key = f"staff:{self._world.diary.step}" if self._dice.random() < 0.7 else None
 

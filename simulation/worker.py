@@ -87,7 +87,7 @@ class Worker:
         self._writes = -1  # as many as there were at the last look
         self._seen: dict[str, datetime] = {}  # when the next row of each sweep is due, as far as was looked
         self.next_at: datetime | None = None
-        world.woken = self._woken
+        world.woken, world.worker_away = self._woken, self._away
         world.others.append(self.sweep_something)
 
     def dues(self) -> dict[str, datetime]:
@@ -157,15 +157,20 @@ class Worker:
         if self._world.calm:
             return timedelta(seconds=1)
         draw = self._dice.random()
-        span = AT_ONCE if draw < 0.35 else SOON if draw < 0.75 else LATER
+        soon, later = (0.0, 0.35) if self._world.unhurried else (0.35, 0.75)
+        span = AT_ONCE if draw < soon else SOON if draw < later else LATER
         if self._world.trouble(0.005):
             span = DAYS
             self._world.diary.fault("worker_down")
             self._down_until = self._world.now + timedelta(seconds=self._dice.uniform(*span))
-        if self._world.unhurried and span is AT_ONCE:
-            span = SOON
         idle = 2 ** min(self._quiet, 12)
         return min(timedelta(seconds=self._dice.uniform(*span) * idle), LATEST)
+
+    def _away(self, till: datetime) -> None:
+        """Nothing is swept until then."""
+        self._world.diary.fault("worker_down")
+        self._down_until = till
+        self.next_at = max(self.next_at, till) if self.next_at else None
 
     def _woken(self) -> None:
         self._quiet = 0

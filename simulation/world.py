@@ -33,11 +33,17 @@ TRIES_AGAIN = (1, 10, 60, 600, 3600, 3 * 3600)  # seconds, of a callback that wa
 TWO_STAGE = 0.3  # of the acquirers of other protocols hold a sum first
 
 
+def friday(at: datetime, weeks: int = 1) -> datetime:
+    """The next Friday evening from `at` on; of every so many `weeks`."""
+    first, every = BEGIN + timedelta(days=2, hours=11), timedelta(weeks=weeks)
+    return first - (first - at) // every * every
+
+
 class World:
     """Everything that one run shares. `schedule` puts deeds on the clock; `act` does one as a process of the shop."""
 
-    def __init__(self, seed: object, rate: float, diary: Diary) -> None:
-        self.seed, self.rate, self.diary = seed, rate, diary
+    def __init__(self, seed: int, town: int, rate: float, diary: Diary) -> None:
+        self.seed, self.rate, self.diary = (seed, town), rate, diary
         self.now = BEGIN
         self.result = ""  # of the last deed
         self.calm = False  # no more trouble: the run is being brought to its end
@@ -48,19 +54,22 @@ class World:
         self.lies_of_refunds = 0  # the same of a refund
         self.held: Callable[[], None] = lambda: None  # a sum is held, and staff hear of it
         self.look_at_statements: Callable[[], None] = lambda: None
+        self.worker_away: Callable[[datetime], None] = lambda till: None
+        self.give_back: Callable[[str], None] = lambda name: None  # staff refund something paid at that acquirer
         self.dice = self.chance("world")
-        temper = self.chance("temper")  # of this town
-        self.crowded = temper.random() < 0.6  # everybody comes on the same evenings
-        self.unhurried = self.crowded and temper.random() < 0.7  # the worker hears no wake-ups: what waits goes at once
-        self.of_all_protocols = temper.random() < 0.5  # its customers pay at any acquirer; others at the bank's own
+        kind = (seed + town) % 10  # of any ten towns no two are of one kind
+        self.unhurried = kind < 4  # the worker hears no wake-ups: what waits goes at once
+        self.crowded = kind < 6  # everybody comes on the same evenings
+        self.of_all_protocols = kind % 2 == 0  # its customers pay at any acquirer; others at the bank's own
         self.two_stage = {"held"}
         if self.of_all_protocols:
             others = [name for name in protocols.ALL if name not in protocols.OWN]
+            temper = self.chance("temper")
             self.two_stage |= {name for name in others if temper.random() < TWO_STAGE}
         self.banks = {
             name: self._open_bank(name) for name in (protocols.ALL if self.of_all_protocols else protocols.OWN)
         }
-        self.crashes = Crashes(self.chance("crashes"), rate)
+        self.crashes = Crashes(self.chance("crashes"), rate, seed + town)
         self.watch = Watch(self)
         self.woken: Callable[[], None] = lambda: None
         self.others: list[Callable[[], None]] = []  # processes that may run in the middle of another's
@@ -98,10 +107,8 @@ class World:
         if not self.crowded or wait < timedelta(days=2):
             return at
         weeks = 4 if wait > timedelta(days=20) else 1
-        every = timedelta(weeks=weeks)
-        evening = BEGIN + timedelta(days=2, hours=11)  # a Friday
-        evening += -((evening - at) // every) * every
-        return evening + timedelta(minutes=10 * dice.random())
+        evening = friday(at, weeks)
+        return evening + timedelta(minutes=4 * dice.random())
 
     def pass_time(self, till: datetime) -> None:
         """Moves the clock on; never back."""
@@ -199,7 +206,7 @@ class World:
 
     def _guard(self) -> dict[str, Any]:
         """Some towns have a nervous guard, that stops what waited together for a few hours; others for some weeks."""
-        nervous = self.rate and self.chance("guard").random() < 0.3
+        nervous = self.rate and self.chance("guard").random() < 0.5
         return dict(NERVOUS if nervous else settings.SWEEP_GUARD)
 
     def _settings(self) -> dict[str, Any]:
@@ -222,7 +229,7 @@ class World:
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
             "CHARGES_AT_ONCE": 8 if self.unhurried else 1,  # in turns, so that the same seed is the same run
-            "METER_EVERY": timedelta(hours=24),  # fewer steps; the times themselves say what is due
+            "METER_EVERY": timedelta(hours=48),  # fewer steps; the times themselves say what is due
         }
 
 

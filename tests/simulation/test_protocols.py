@@ -17,7 +17,7 @@ from simulation.running import Result, Run, simulate
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MIXED = 8  # a seed of such a town; 1 is none
+MIXED = 26  # even seeds begin with such a town; odd ones with another
 
 
 def lived(seed: int, years: int, faults: float = 0.3, **more: Any) -> Result:
@@ -50,4 +50,4 @@ def a_refused_payment_is_made() -> Iterator[None]:
 
 def test_B1_a_backend_that_breaks_its_protocol_is_found() -> None:
     with a_refused_payment_is_made(), database.simulated():
-        assert any(lived(seed, 6, faults=0.6).breaches for seed in (6, 7, 2, 4, 8))
+        assert any(lived(seed, 6, faults=0.6).breaches for seed in (26, 16, 54, 58, 62))

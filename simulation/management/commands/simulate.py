@@ -72,7 +72,7 @@ class Command(BaseCommand):
         missed = sorted(set(points.points()) - result.died)
         self.stdout.write(f"Crash points: died at {len(result.died)} of {len(points.points())}")
         for point in missed if all_points else ():
-            self.stdout.write(f"  not reached: {point}")
+            self.stdout.write(f"  not reached: {point}, passed {result.passed[point]} times")
         for place in sorted(result.strange):
             self.stdout.write(f"  not found in the source: {place}")
 
