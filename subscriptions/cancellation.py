@@ -92,6 +92,7 @@ def cancel(
         )
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         if request_key and (done := _done_before(subscription, request_key)):
             return done
         why = "The subscription was cancelled"
@@ -100,7 +101,8 @@ def cancel(
         shares = _shares(subscription, at)
         seen = _preview(subscription, shares)
         _check_refund(expected_refund, seen)
-        terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled=True)
+        if subscription.switches_at is None or seen.access_until <= subscription.switches_at:  # else that plan is kept
+            terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled=True)
         subscription.cancelled_at, subscription.cancel_key = at, request_key or ""
         subscription.cancel_reason = reason[:300]  # the event keeps all of it
         _end_at(subscription, seen.access_until, shares)

@@ -12,6 +12,7 @@ from subscriptions.calendar import anchor_at, continued
 from subscriptions.models import Period, Subscription
 
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
+PLANS = ("plan", "price", "next_plan", "next_price", "switches_at")  # what the coming of another plan sets
 BEGUN = ("anchor_at", "valid_till", "access_until")  # what `begin` sets
 RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 MONTHS = (  # strftime takes several times as long, and a sweep speaks of thousands of terms
@@ -30,7 +31,7 @@ def look_ahead(subscription: Subscription) -> None:
     subscription.next_charge_at = min(charge_times(subscription), default=None) if will_renew(subscription) else None
     subscription.next_action_at = falls_due_at(subscription)
     reminded = subscription.reminded_till is not None and subscription.reminded_till == till
-    days = subscription.plan.reminder
+    days = subscription.plan_ahead.reminder
     subscription.remind_at = till - days if till and days and not reminded else None
 
 
@@ -52,7 +53,7 @@ def charge_times(subscription: Subscription) -> list[datetime]:
     if till is None or until is None:
         return []
     last = until - settings.DUNNING_LAST_CALL
-    wished = [till - subscription.plan.renewal_lead, *(till + step for step in settings.DUNNING_STEPS)]
+    wished = [till - subscription.plan_ahead.renewal_lead, *(till + step for step in settings.DUNNING_STEPS)]
     return sorted({min(moment, last) for moment in wished})
 
 
@@ -92,25 +93,57 @@ def waiting(subscription: Subscription) -> Period | None:
 
 
 def extend(subscription: Subscription, period: Period, *, actor: str, at: datetime) -> None:
-    """Begins a paid term where the one before ends. The subscription is locked and running."""
-    if period.plan is not None and period.price is not None:
-        subscription.plan, subscription.price = period.plan, period.price
-        if subscription.next_plan_id == period.plan_id:
-            subscription.next_plan = subscription.next_price = None
-    begin, zone = subscription.valid_till or at, subscription.plan.zone
+    """Begins a paid term where the one before ends; another plan, too, only there. The subscription is locked and
+    running.
+    """
+    begin_plan(subscription, at=at)
+    begin = subscription.valid_till or at
+    _take_plan(subscription, period, begin, at)
+    zone = subscription.plan_ahead.zone
     subscription.anchor_at = anchor_at(subscription.anchor_at or begin, begin, zone)
     period.starts_at, period.ends_at = begin, continued(subscription.anchor_at, begin, period.months, zone)
     period.save(update_fields=["starts_at", "ends_at"])
-    subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan.grace
+    subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan_ahead.grace
     take_card(subscription, period)
     look_ahead(subscription)
-    changed = ["plan", "price", "next_plan", "next_price", "method", "anchor_at", "valid_till", "access_until", *AHEAD]
+    changed = [*PLANS, "method", "anchor_at", "valid_till", "access_until", *AHEAD]
     data = told(subscription) | {"from": begin}
     if subscription.status == Subscription.Status.PAST_DUE:
         events.change(subscription, subscription.recover, actor=actor, at=at, save=changed, data=data)
     else:
         subscription.save(update_fields=[*changed, "updated_at"])
     events.emit("subscription.renewed", subscription, actor=actor, at=at, data=data)
+
+
+def _take_plan(subscription: Subscription, period: Period, begin: datetime, at: datetime) -> None:
+    """The plan and price that a paid term was billed at: those of now, or to come where another's term runs on."""
+    if period.plan is None or period.price is None:
+        return
+    if period.plan_id != subscription.plan_id and begin > at:
+        subscription.next_plan, subscription.next_price = period.plan, period.price
+        subscription.switches_at = subscription.switches_at or begin
+        return
+    subscription.plan, subscription.price = period.plan, period.price
+    if subscription.next_plan_id == period.plan_id:
+        subscription.next_plan = subscription.next_price = None
+
+
+def begin_plan(subscription: Subscription, *, at: datetime) -> None:
+    """The plan of a term that was paid ahead is that of now, once the term begins; a rest puts both off.
+
+    The subscription is locked. Before its term, or where none is to come, nothing changes. All that was told and
+    planned when the term was paid went by this plan already.
+    """
+    switches_at, plan, price = subscription.switches_at, subscription.next_plan, subscription.next_price
+    rests = subscription.status == Subscription.Status.PAUSED
+    if switches_at is None or switches_at > at or rests or plan is None or price is None:
+        return
+    old = subscription.plan.name
+    subscription.plan, subscription.price = plan, price
+    subscription.next_plan = subscription.next_price = subscription.switches_at = None
+    subscription.save(update_fields=[*PLANS, "updated_at"])
+    data = told(subscription) | {"old_plan": old, "from": switches_at}
+    events.emit("subscription.plan_begun", subscription, actor="system", at=at, data=data)
 
 
 def take_card(subscription: Subscription, period: Period) -> None:
@@ -145,8 +178,8 @@ def drop_next_plan(subscription: Subscription, *, actor: str, at: datetime, reas
     if subscription.next_plan is None:
         return
     data = told(subscription) | {"next_plan": subscription.next_plan.name} | told_too
-    subscription.next_plan = subscription.next_price = None
-    subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
+    subscription.next_plan = subscription.next_price = subscription.switches_at = None
+    subscription.save(update_fields=[*PLANS, "updated_at"])
     events.emit("subscription.change_withdrawn", subscription, actor=actor, at=at, reason=reason, data=data)
 
 
@@ -172,18 +205,19 @@ def spoken_date(at: datetime | None, zone: tzinfo) -> str:
 
 
 def told(subscription: Subscription) -> dict[str, object]:
-    """What events tell of a subscription's term."""
-    method, zone = subscription.method, subscription.plan.zone
+    """What events tell of a subscription's term: the last one that is paid."""
+    method, plan = subscription.method, subscription.plan_ahead
+    zone = plan.zone
     return {
-        "plan": subscription.plan.name,
+        "plan": plan.name,
         "valid_till": subscription.valid_till,
         "access_until": subscription.access_until,
         "ends": spoken(subscription.valid_till, zone),
         "ends_on": spoken_day(subscription.valid_till, zone),
         "access_ends": spoken(subscription.access_until, zone),
         "access_ends_on": spoken_day(subscription.access_until, zone),
-        "grace_days": subscription.plan.grace_days,
+        "grace_days": plan.grace_days,
         "auto_renew": subscription.auto_renew,
-        "price": money.spoken(subscription.price.money),
+        "price": money.spoken(subscription.price_ahead.money),
         "card": f"{method.brand} {method.mask}" if method else "",
     }
