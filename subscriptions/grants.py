@@ -14,7 +14,7 @@ from billing import events, invoices, ledger
 from billing.errors import Conflict, Invalid, NotFound, Refused
 from billing.models import Invoice
 from subscriptions import lifecycle, terms, wanted
-from subscriptions.calendar import anchor_at, continued, days_after
+from subscriptions.calendar import continued, days_after
 from subscriptions.models import Period, Plan, Price, Subscription
 
 MOST_MONTHS, MOST_DAYS, MOST_PEOPLE = 24, 366, 500
@@ -117,7 +117,7 @@ def extend(
         invoice = _invoice(subscription.user_id, plan, price, gift, actor=actor, at=at)
         _period(subscription, last + 1, gift, invoice, at=at, starts_at=begin, ends_at=end)
         if gift.months and begin and subscription.anchor_at:
-            subscription.anchor_at = anchor_at(subscription.anchor_at, begin, plan.zone)
+            subscription.anchor_at = terms.anchor_for(subscription, begin, at)
         subscription.valid_till, subscription.access_until = end, end + plan.grace
         terms.look_ahead(subscription)
         changed = ["anchor_at", "valid_till", "access_until", *terms.AHEAD]

@@ -79,7 +79,7 @@ def running(subscription: Subscription, at: datetime) -> Period:
 
 def other(subscription: Subscription, plan: str | int, *, at: datetime) -> offers.Offer:
     offer = offers.find(plan, at=at, currency=subscription.price.currency, user_id=subscription.user_id)
-    if offer.plan.pk == subscription.plan_id:
+    if offer.plan.pk == terms.plan_at(subscription, at).pk:
         raise Conflict(f"You have {offer.plan.name} already.", "same_plan")
     return offer
 

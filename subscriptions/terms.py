@@ -8,8 +8,8 @@ from django.conf import settings
 
 from billing import events, invoices, money
 from billing.models import Invoice, Payment, PaymentMethod
-from subscriptions.calendar import anchor_at, continued
-from subscriptions.models import Period, Subscription
+from subscriptions.calendar import anchor_at, anchor_before, continued
+from subscriptions.models import Period, Plan, Subscription
 
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
 PLANS = ("plan", "price", "next_plan", "next_price", "switches_at")  # what the coming of another plan sets
@@ -100,7 +100,7 @@ def extend(subscription: Subscription, period: Period, *, actor: str, at: dateti
     begin = subscription.valid_till or at
     _take_plan(subscription, period, begin, at)
     zone = subscription.plan_ahead.zone
-    subscription.anchor_at = anchor_at(subscription.anchor_at or begin, begin, zone)
+    subscription.anchor_at = anchor_for(subscription, begin, at)
     period.starts_at, period.ends_at = begin, continued(subscription.anchor_at, begin, period.months, zone)
     period.save(update_fields=["starts_at", "ends_at"])
     subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan_ahead.grace
@@ -113,6 +113,17 @@ def extend(subscription: Subscription, period: Period, *, actor: str, at: dateti
     else:
         subscription.save(update_fields=[*changed, "updated_at"])
     events.emit("subscription.renewed", subscription, actor=actor, at=at, data=data)
+
+
+def anchor_for(subscription: Subscription, begin: datetime, at: datetime) -> datetime:
+    """What the months of a further term that begins at `begin` are counted from: one that is paid ahead, after days for
+    nothing, leaves no anchor after `at`, since access is owed from the anchor on.
+    """
+    anchor, zone = subscription.anchor_at or begin, subscription.plan_ahead.zone
+    found = anchor_at(anchor, begin, zone)
+    if found <= at:
+        return found
+    return anchor_before(begin, at, zone) if anchor <= at else anchor
 
 
 def _take_plan(subscription: Subscription, period: Period, begin: datetime, at: datetime) -> None:
@@ -128,21 +139,29 @@ def _take_plan(subscription: Subscription, period: Period, begin: datetime, at: 
         subscription.next_plan = subscription.next_price = None
 
 
+def plan_at(subscription: Subscription, at: datetime) -> Plan:
+    """The plan of the term that runs at `at`, also where no sweep has begun it yet. In a rest nothing begins."""
+    return subscription.plan_ahead if _switches(subscription, at) else subscription.plan
+
+
+def _switches(subscription: Subscription, at: datetime) -> bool:
+    switches_at, rests = subscription.switches_at, subscription.status == Subscription.Status.PAUSED
+    return switches_at is not None and switches_at <= at and not rests
+
+
 def begin_plan(subscription: Subscription, *, at: datetime) -> None:
     """The plan of a term that was paid ahead is that of now, once the term begins; a rest puts both off.
 
     The subscription is locked. Before its term, or where none is to come, nothing changes. All that was told and
     planned when the term was paid went by this plan already.
     """
-    switches_at, plan, price = subscription.switches_at, subscription.next_plan, subscription.next_price
-    rests = subscription.status == Subscription.Status.PAUSED
-    if switches_at is None or switches_at > at or rests or plan is None or price is None:
+    switches_at, old = subscription.switches_at, subscription.plan
+    if not _switches(subscription, at):
         return
-    old = subscription.plan.name
-    subscription.plan, subscription.price = plan, price
+    subscription.plan, subscription.price = subscription.plan_ahead, subscription.price_ahead
     subscription.next_plan = subscription.next_price = subscription.switches_at = None
     subscription.save(update_fields=[*PLANS, "updated_at"])
-    data = told(subscription) | {"old_plan": old, "from": switches_at}
+    data = told(subscription) | {"old_plan": old.name, "from": switches_at}
     events.emit("subscription.plan_begun", subscription, actor="system", at=at, data=data)
 
 

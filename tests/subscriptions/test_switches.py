@@ -369,3 +369,24 @@ def test_a_move_that_was_told_is_off_when_another_plan_is_paid_for(bank: FakeAcq
     vera.go(EARLY)
     price_moves.move_due(at=at("2026-03-15T00:00"))
     assert (move.movings.get().outcome, vera.row.price.money) == ("kept", rub(599))
+
+
+def test_days_for_nothing_run_on_when_a_month_is_given_after_them(bank: FakeAcquirer) -> None:
+    vera = Renewing(bank, "basic", MORNING, auto_renew=False)
+    for gift in (grants.Gift("basic", days=10), grants.Gift("basic", months=1), grants.Gift("basic", months=1)):
+        done = grants.extend(vera.id, gift, at=SOON, **STAFF)
+        assert roles(vera, SOON) == ["cinema"] and done.has_access(SOON)
+    assert done.valid_till == at("2026-05-10T12:00")
+    assert right(SOON)
+
+
+def test_of_what_has_not_begun_a_further_term_begins_no_access(bank: FakeAcquirer) -> None:
+    vera = Renewing(bank, "prime", MORNING)
+    first = cancellation.cancel(vera.id, actor="test", at=SOON).subscription
+    begins = first.valid_till
+    assert begins
+    given = grants.give(vera.user.pk, grants.Gift("gold", days=3), at=SOON, **STAFF)
+    vera.go(SOON)
+    done = grants.extend(given.pk, grants.Gift("gold", months=1), at=SOON, **STAFF)
+    assert (done.anchor_at, roles(vera, SOON)) == (begins, ["cinema", "gold", "prime"])
+    assert not done.has_access(begins - SECOND) and done.has_access(begins)
