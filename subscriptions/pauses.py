@@ -71,11 +71,11 @@ def pause(
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         if by_customer and not subscription.plan.customers_may_pause:
             raise Forbidden("This plan cannot be paused; write to us if you need to.", "not_pausable")
         if subscription.status == Subscription.Status.PAUSED:
             return subscription
-        terms.begin_plan(subscription, at=at)
         preview(subscription, at=at)
         terms.close_waiting(subscription, actor=actor, at=at, reason="The subscription was paused")
         seen = preview(subscription, at=at)
