@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing import payments
@@ -82,7 +82,12 @@ def as_the_term_that_runs(vera: Renewing) -> None:
 
 
 @pytest.mark.django_db
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(  # a failing town takes minutes to make smaller
+    deadline=None,
+    max_examples=12,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(first=st.sampled_from(PLANS), steps=STEPS)
 def test_the_plan_of_now_is_that_of_the_term_that_runs(
     bank: FakeAcquirer, first: str, steps: list[tuple[str, int, bool]]
