@@ -9,9 +9,9 @@ import pytest
 
 from subscriptions import agreements, cancellation, endings, next_plans, pauses
 from tests.fake_acquirer import FakeAcquirer
+from tests.subscriptions.ahead import DAY, EARLY, END, THEN, ahead, codes
 from tests.subscriptions.terms import fake_bank, right, told
 from tests.subscriptions.test_races import at_once
-from tests.subscriptions.test_switches import DAY, EARLY, END, THEN, ahead, codes
 from tests.things import plan
 
 pytestmark = pytest.mark.django_db(transaction=True)
