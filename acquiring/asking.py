@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from acquiring.http import NotSent, Response, ShutOut, Unanswered
 from acquiring.reading import Malformed
@@ -19,7 +20,8 @@ def told(ask: Callable[[], Outcome]) -> Outcome:
     try:
         return ask()
     except NotSent as problem:
-        return replace(Outcome.not_sent(str(problem)), shut_out=isinstance(problem, ShutOut))
+        door = isinstance(problem, ShutOut)
+        return replace(Outcome.not_sent(str(problem)), shut_out=door, wait=_wait(problem))
     except (Unanswered, Malformed) as problem:
         return _unknown(problem)
 
@@ -45,4 +47,8 @@ def unclear(answer: Response) -> Outcome:
 def _unknown(problem: Exception) -> Outcome:
     if isinstance(problem, Malformed):
         return Outcome.unknown(f"the acquirer's answer cannot be read: {problem}")
-    return Outcome.unknown(str(problem))
+    return replace(Outcome.unknown(str(problem)), wait=_wait(problem))
+
+
+def _wait(problem: Exception) -> timedelta | None:
+    return problem.wait if isinstance(problem, ShutOut) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from acquiring.types import (
     Capabilities,
@@ -39,7 +39,7 @@ class Acquirer(Protocol):
     may still try another card under another id of theirs.
     """
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: Capabilities
 
     def checkout(self, charge: Charge) -> Outcome:
         """Opens the acquirer's page for a customer who is present. PENDING with `redirect_url` (or `widget`)."""

@@ -12,6 +12,8 @@ from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from acquiring import registry
+
 SANDBOX = "acquiring.backends.sandbox.Sandbox"
 
 
@@ -70,10 +72,10 @@ def check_shares_of_calls(app_configs: object = None, **kwargs: object) -> list[
     for name, entry in settings.ACQUIRERS.items():
         if _problems(entry):
             continue  # E001 tells
-        bears = import_string(entry["backend"]).capabilities.charges_at_once
-        if 0 < bears < (processes := settings.CHARGING_PROCESSES):
-            text = f"acquirer {name!r} bears {bears} calls at once, and CHARGING_PROCESSES is {processes}"
-            found.append(Caution(text, hint="run fewer worker processes", id="acquiring.W005"))
+        bears = registry.get(name).capabilities.calls_at_once
+        if 0 < bears < (processes := settings.CALLING_PROCESSES):
+            text = f"acquirer {name!r} bears {bears} calls at once, and CALLING_PROCESSES is {processes}"
+            found.append(Caution(text, hint="run fewer processes", id="acquiring.W005"))
     return found
 
 

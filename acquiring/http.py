@@ -6,9 +6,12 @@ import json as jsonlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
@@ -41,7 +44,11 @@ class NotSent(Exception):
 
 
 class ShutOut(NotSent):
-    """Refused at the door (429): too many at once."""
+    """Refused at the door (429): too many at once. `wait` is the pause that was asked for, if one was."""
+
+    def __init__(self, message: str, wait: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Unanswered(Exception):
@@ -99,6 +106,8 @@ class Client:
     `timeout`: seconds to wait for the answer; `connect_timeout`: seconds to reach the host. `idempotency_header`:
     what this acquirer calls it. `adapter`: replaces the network (a simulator mounts an in-process application).
     `ca_bundle`: a file of certificates (PEM) to trust instead of the usual ones; ValueError where it is missing.
+    `at_once`: no more requests than this are on their way together, of all threads; another one waits for its turn as
+    long as for an answer, and is NotSent then. 0: any number.
     Never retries, never follows a redirect, keeps no cookie and ignores the proxies of the environment.
     """
 
@@ -113,6 +122,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         adapter: Adapter | None = None,
         ca_bundle: str = "",
+        at_once: int = 0,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._auth = auth
@@ -123,6 +133,7 @@ class Client:
         if ca_bundle and not Path(ca_bundle).is_file():
             raise ValueError(f"the file of certificates {ca_bundle!r} is not there")
         self._verify: bool | str = ca_bundle or True
+        self._turns = threading.BoundedSemaphore(at_once) if at_once else None
         self._local = threading.local()
 
     def __repr__(self) -> str:
@@ -148,17 +159,15 @@ class Client:
             all_headers[self._idempotency_header] = idempotency_key
         started = time.monotonic()
         try:
-            status, content = self._send(
-                method, self._base_url + path, json=json, data=form, params=params, headers=all_headers
-            )
-            answer = _believe(status, content)
+            said = self._send(method, self._base_url + path, json=json, data=form, params=params, headers=all_headers)
+            answer = _believe(said)
         except (NotSent, Unanswered) as problem:
             self._note(method, path, idempotency_key, type(problem).__name__, started)
             raise
         self._note(method, path, idempotency_key, str(answer.status), started)
         return answer
 
-    def _send(self, method: str, url: str, **parts: Any) -> tuple[int, bytes]:
+    def _send(self, method: str, url: str, **parts: Any) -> requests.Response:
         session = self._session()
         try:
             if (body := parts.pop("json")) is not None:
@@ -169,14 +178,26 @@ class Client:
             raise NotSent(f"the request could not be made: {type(problem).__name__}") from problem
         try:
             # `proxies` is spelled out: a session with trust_env=False would ask for none anyway.
-            answer = session.send(
-                prepared, timeout=self._timeout, allow_redirects=False, proxies={}, verify=self._verify
-            )
-            return answer.status_code, answer.content
+            with self._turn():
+                return session.send(
+                    prepared, timeout=self._timeout, allow_redirects=False, proxies={}, verify=self._verify
+                )
         except requests.RequestException as problem:
             if _never_left(problem):
                 raise NotSent(f"no connection: {type(problem).__name__}") from problem
             raise Unanswered(f"no answer: {type(problem).__name__}") from problem
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._turns is None:
+            yield
+            return
+        if not self._turns.acquire(timeout=self._timeout[1]):
+            raise NotSent("as many requests of ours as the acquirer bears were on their way all the time")
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -206,18 +227,33 @@ def _never_left(problem: requests.RequestException) -> bool:
     return isinstance(getattr(cause, "reason", cause), (NewConnectionError, ConnectTimeoutError))
 
 
-def _believe(status: int, content: bytes) -> Response:
+def _believe(said: requests.Response) -> Response:
     """The answer, if it is one. Raises ShutOut for 429; Unanswered for 3xx, 5xx and what is not JSON.
 
     A 401 or 407 need not be JSON.
     """
+    status = said.status_code
     if status == 429:
-        raise ShutOut("the acquirer is too busy (429)")
+        raise ShutOut("the acquirer is too busy (429)", _pause(said.headers))
     if status >= 500 or not (200 <= status < 300 or 400 <= status < 500):
         raise Unanswered(f"the acquirer answered {status}")
     try:
-        return Response(status, jsonlib.loads(content))
+        return Response(status, jsonlib.loads(said.content))
     except ValueError as problem:
         if status in (401, 407):  # the door itself has answered, in whatever way doors do
             return Response(status, None)
         raise Unanswered(f"the acquirer answered {status} with something that is not JSON") from problem
+
+
+def _pause(headers: Mapping[str, str]) -> timedelta | None:
+    """What Retry-After says (RFC 9110, 10.2.3): seconds, or a date of the same clock as Date's; None for the rest."""
+    said = headers.get("Retry-After", "").strip()
+    try:
+        wait = (
+            timedelta(seconds=int(said))
+            if said.isdecimal()
+            else parsedate_to_datetime(said) - parsedate_to_datetime(headers["Date"])
+        )
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+    return wait if wait > timedelta() else None

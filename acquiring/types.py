@@ -143,7 +143,7 @@ class Outcome:
     no such operation; `again` (only with UNKNOWN) that sending the same order again is the way to bring it to its end,
     and moves money once at most.
     `shut_out` (only with FAILED): the acquirer did not let the request in (wrong credentials, too many at once, a proxy
-    before it): it says nothing of the order.
+    before it): it says nothing of the order. `wait`: the pause that it asks for before it is called about this again.
     `decline`, `code` and `message` tell why it failed; `retry_after` when another try is welcome. `receipt` is what
     became of its fiscal receipt, where the acquirer said. `dispute`: the acquirer's id of the one dispute that
     `charged_back` is of; else that is all that was taken back.
@@ -167,6 +167,7 @@ class Outcome:
     again: bool = False
     shut_out: bool = False
     retry_after: datetime | None = None
+    wait: timedelta | None = None
     occurred_at: datetime | None = None
     receipt: ReceiptStatus | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
@@ -251,7 +252,7 @@ class Capabilities:
     `works_within`: so long after a request was sent it may still be acted upon, though its answer was lost.
     `chargebacks_add_up`: what it says was taken back goes on counting what was won back since.
     `repeats_at_once`: an order that moves money, given again in that time, is certainly known for the same one.
-    `charges_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
+    `calls_at_once` is how many calls it bears at the same time; 0 where it names no limit. `statements`: it lists the
     operations of a day; else it can only be asked about those that we know. `closes_pages`: a page that nobody paid can
     be closed; else it stays open until its time is over.
     """
@@ -262,7 +263,7 @@ class Capabilities:
     two_stage: bool = False
     partial_refund: bool = True
     receipts: bool = False
-    charges_at_once: int = 0
+    calls_at_once: int = 0
     works_within: timedelta = timedelta(minutes=2)
     repeats_at_once: bool = True
     chargebacks_add_up: bool = False

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore, Lock
 from django.conf import settings
 from django.db import connection, transaction
 
-from acquiring import registry
+from acquiring import options, registry
 from acquiring.base import Acquirer
 from acquiring.types import Clue
 from billing.models import Payment, Refund
@@ -44,15 +44,16 @@ def acquirer(name: str) -> Acquirer:
 
 def at_once(name: str) -> int:
     """How many calls of ours one process may have at the acquirer at the same time; 0 where it names no limit."""
-    bears = registry.get(name).capabilities.charges_at_once if name in settings.ACQUIRERS else 0
-    return max(bears // max(settings.CHARGING_PROCESSES, 1), 1) if bears else 0
+    return options.share(registry.get(name).capabilities.calls_at_once) if name in settings.ACQUIRERS else 0
 
 
 @contextmanager
 def in_turn(name: str) -> Iterator[None]:
-    """Waits, with no connection in hand, until the acquirer may be called once more: never `at_once` is passed.
+    """Waits, with no connection in hand, until the acquirer may be called once more.
 
-    Only calls within such a block are counted; not to be entered within another.
+    For sweeps, that have more to send than it bears: each of theirs begins when its turn has come, and waits as long as
+    need be. Whatever else is sent waits at the acquirer's own door (`acquiring.http.Client`), and not for long. Only
+    calls within such a block are counted here; not to be entered within another.
     """
     most = at_once(name)
     if not most:

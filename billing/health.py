@@ -40,7 +40,7 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
     with transaction.atomic():
         row = _lock(name)
         if failed:
-            _failed(row, outcome.message, at)
+            _failed(row, outcome, at)
         elif row.status in AcquirerHealth.DOWN:
             row.failures, row.trips, row.retry_at = 0, 0, None
             reason = "It answers again"
@@ -123,12 +123,14 @@ def _answered(outcome: Outcome) -> bool:
     return outcome.status != Status.UNKNOWN or outcome.absent or outcome.again
 
 
-def _failed(row: AcquirerHealth, sentence: str, at: datetime) -> None:
+def _failed(row: AcquirerHealth, outcome: Outcome, at: datetime) -> None:
+    sentence = outcome.message
     row.failures, row.sentence = row.failures + 1, sentence[:300]
     rules = settings.ACQUIRER_HEALTH
     enough = row.failures >= rules["trip_after"] and row.status == AcquirerHealth.Status.CLOSED
     if enough or row.status == AcquirerHealth.Status.HALF_OPEN:
-        row.retry_at = at + min(rules["pause"] * 2 ** min(row.trips, 10), LONGEST)
+        longer = rules["pause"] * 2 ** min(row.trips, 10)
+        row.retry_at = at + min(max(longer, outcome.wait or longer), LONGEST)
         row.trips += 1
         log.error("acquirer %s is down: %s", row.name, sentence)
         events.change(row, row.trip, actor="system", at=at, reason=sentence, save=SAVED, data=_told(row))

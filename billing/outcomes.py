@@ -20,7 +20,7 @@ def of_the_payment(outcome: Outcome) -> Outcome:
     """What an answer says of the payment: a refusal of this one request says nothing of what an earlier one did."""
     refused = outcome.shut_out or outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT)
     if refused and not outcome.reference:
-        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, raw=outcome.raw)
+        return Outcome(Status.UNKNOWN, code=outcome.code, message=outcome.message, wait=outcome.wait, raw=outcome.raw)
     return outcome
 
 

@@ -244,7 +244,7 @@ def _note(refund: Refund, outcome: Outcome, at: datetime) -> None:
     if refund.is_live or outcome.status == Status.SUCCEEDED:
         refund.parked = ""  # a refusal heard twice must not take the first one off the human's list
     if refund.is_live:
-        refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF)
+        refund.next_check_at = at + sweeps.back_off(refund.checks, *BACK_OFF, wish=outcome.wait)
         if refund.checks >= PARK_AFTER and outcome.status in (Status.PENDING, Status.UNKNOWN):
             refund.parked = "The acquirer has not said for days whether this refund was made. Ask it by telephone."
 

@@ -277,7 +277,7 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
     elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):
         payment.next_check_at = payment.next_check_at or at  # open there and dead here: the sweep closes it
     elif payment.is_live or payment.next_check_at:
-        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF)
+        payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF, wish=outcome.wait)
         if payment.checks >= PARK_AFTER and outcome.status != Status.SUCCEEDED and not closed:
             payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
 

@@ -17,6 +17,7 @@ from billing.outcomes import storable
 log = logging.getLogger(__name__)
 
 MANY = 30_000  # counters stop here: one that overflowed its column would stop the sweep for every row
+LONGEST_WISH = timedelta(hours=1)
 PARK_AFTER = 5  # times that a row's verb failed in our own code
 
 
@@ -106,6 +107,9 @@ def _tell(failed: Callable[[Any, Exception], object], row: Any, error: Exception
         log.exception("%s cannot be set back", row)
 
 
-def back_off(attempts: int, *steps: timedelta) -> timedelta:
-    """The wait before the next try: the steps in turn, then the last one for ever."""
-    return steps[min(max(attempts, 0), len(steps) - 1)]
+def back_off(attempts: int, *steps: timedelta, wish: timedelta | None = None) -> timedelta:
+    """The wait before the next try: the steps in turn, then the last one for ever.
+
+    No less than the acquirer wishes, up to LONGEST_WISH.
+    """
+    return max(steps[min(max(attempts, 0), len(steps) - 1)], min(wish or timedelta(), LONGEST_WISH))

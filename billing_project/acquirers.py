@@ -71,6 +71,7 @@ def _cloudpayments(callback_url: str) -> Entry:
             "url": _url("CLOUDPAYMENTS_URL", "cloudpayments", "https://api.cloudpayments.ru"),
             "page": env.str("CLOUDPAYMENTS_PAGE", default="order"),  # or "widget": their card form on our page
             "timeout": env.float("CLOUDPAYMENTS_TIMEOUT", default=30.0),
+            "calls_at_once": env.int("CLOUDPAYMENTS_CALLS_AT_ONCE", default=30),  # 5 in test mode
         },
         "two_stage": env.bool("CLOUDPAYMENTS_TWO_STAGE", default=False),
         **_receipts("CLOUDPAYMENTS"),

@@ -274,9 +274,7 @@ CARD_ATTEMPTS = env.int("CARD_ATTEMPTS", default=15)  # the networks' cap of cha
 CARD_ATTEMPTS_WITHIN = timedelta(days=env.int("CARD_ATTEMPTS_WITHIN_DAYS", default=30))  # ... within so long
 PRICE_NOTICE = timedelta(days=env.int("PRICE_NOTICE_DAYS", default=30))  # nobody's price changes sooner than this
 CHARGES_AT_ONCE = env.int("CHARGES_AT_ONCE", default=6)  # by one worker; none holds a database connection meanwhile
-CHARGING_PROCESSES = env.int(
-    "CHARGING_PROCESSES", default=4
-)  # share what an acquirer bears at once; all workers' tasks
+CALLING_PROCESSES = env.int("CALLING_PROCESSES", default=6)  # the web's and all workers': each calls its share at once
 
 # --- Logs ---
 LOGGING = {

@@ -65,8 +65,8 @@ def test_the_local_bank_stays_on_a_developers_machine(debug, allowed, ids):
 def test_more_processes_than_an_acquirer_bears_calls_are_told():
     cloud = acquirers("acquiring.backends.cloudpayments.CloudPayments")
     cloud["main"]["options"] = {"public_id": "pk_1", "api_secret": "secret"}
-    with override_settings(ACQUIRERS=cloud, CHARGING_PROCESSES=30):
+    with override_settings(ACQUIRERS=cloud, CALLING_PROCESSES=30):
         assert checks.check_shares_of_calls() == []
-    with override_settings(ACQUIRERS=cloud | {"broken": {}}, CHARGING_PROCESSES=31):
+    with override_settings(ACQUIRERS=cloud | {"broken": {}}, CALLING_PROCESSES=31):
         [warning] = checks.check_shares_of_calls()
     assert (warning.id, "bears 30" in warning.msg) == ("acquiring.W005", True)

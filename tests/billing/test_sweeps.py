@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from billing import callbacks, checkouts, payments, refunds, sweeps
-from billing.models import Callback, Payment
+from acquiring.types import Decline, Outcome, Status
+from billing import callbacks, checkouts, health, payments, refunds, sweeps
+from billing.models import AcquirerHealth, Callback, Payment
 from tests.billing.desk import AT, DAY, HOUR, MINUTE, SECOND, Died, fresh, give_back, paid, start, together
 from tests.fake_acquirer import FakeAcquirer, Fault
 
@@ -144,3 +146,29 @@ def test_back_off_takes_the_steps_in_turn_and_stays_at_the_last() -> None:
     assert [sweeps.back_off(n, SECOND, MINUTE, HOUR) for n in (-1, 0, 1, 2, 3, 99)] == [
         SECOND, SECOND, MINUTE, HOUR, HOUR, HOUR,
     ]  # fmt: skip
+
+
+def test_back_off_is_no_shorter_than_the_acquirer_wishes_and_no_longer_than_an_hour_for_it() -> None:
+    wishes = [None, SECOND, 5 * MINUTE, DAY]
+    assert [sweeps.back_off(0, MINUTE, wish=wish) for wish in wishes] == [MINUTE, MINUTE, 5 * MINUTE, HOUR]
+
+
+BUSY = Outcome(Status.FAILED, decline=Decline.NOT_SENT, code="not_sent", shut_out=True, wait=20 * MINUTE, message="429")
+
+
+def test_a_payment_and_a_refund_are_left_alone_as_long_as_a_busy_acquirer_asks(acquirer: FakeAcquirer) -> None:
+    acquirer.program("refund", BUSY)
+    refund = give_back(paid(acquirer))
+    waiting = start()
+    acquirer.program("fetch", replace(Outcome.unknown("429"), wait=20 * MINUTE))
+    payments.check(waiting.pk, at=AT + MINUTE)
+    assert fresh(refund).next_check_at == AT + 20 * MINUTE
+    assert fresh(waiting).next_check_at == AT + 21 * MINUTE
+
+
+def test_an_acquirer_that_is_down_is_tried_again_when_it_asks_to_be(acquirer: FakeAcquirer, settings: Any) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": MINUTE}
+    for wait, pause in ((None, MINUTE), (5 * MINUTE, 5 * MINUTE), (DAY, 15 * MINUTE)):
+        AcquirerHealth.objects.all().delete()
+        health.note("fake", replace(BUSY, wait=wait), at=AT)
+        assert AcquirerHealth.objects.get().retry_at == AT + pause

@@ -85,12 +85,12 @@ class Counted:
 
 
 @pytest.mark.parametrize("ordinary", [True, False])
-def test_M10_an_acquirer_never_has_more_charges_at_once_than_it_bears(
+def test_M10_an_acquirer_never_has_more_calls_at_once_than_it_bears(
     bank: FakeAcquirer, settings: Any, monkeypatch: pytest.MonkeyPatch, ordinary: bool
 ) -> None:
     people = [Renewing(bank, "month", MORNING) for _ in range(6)]
-    settings.CHARGES_AT_ONCE, settings.CHARGING_PROCESSES = 6, 2
-    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, charges_at_once=5))
+    settings.CHARGES_AT_ONCE, settings.CALLING_PROCESSES = 6, 2
+    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, calls_at_once=5))
     if not ordinary:  # each goes the long way
         monkeypatch.setattr(charging, "_started", lambda *_: {})
     counted = Counted(bank, monkeypatch)
@@ -104,9 +104,9 @@ def test_M10_what_an_acquirer_bears_is_shared_by_the_processes_and_no_limit_is_n
     bank: FakeAcquirer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert calls.at_once("fake") == calls.at_once("gone") == 0
-    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, charges_at_once=30))
-    assert calls.at_once("fake") == 7
-    settings.CHARGING_PROCESSES = 40
+    monkeypatch.setattr(bank, "capabilities", replace(bank.capabilities, calls_at_once=30))
+    assert calls.at_once("fake") == 5
+    settings.CALLING_PROCESSES = 40
     assert calls.at_once("fake") == 1
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from acquiring import asking, options
 from acquiring.backends.cloudpayments import lookups, mapping, notices, orders
@@ -38,17 +39,18 @@ class CloudPayments:
     `public_id` and `api_secret`: of the terminal, from the cabinet. `callback_secrets`: each of them verifies callbacks
     (the API secret where none is given). `page`: "order" for their hosted page, "widget" for parameters of their
     widget. `currency`: of notices that name none. `receipt_key`: what a fiscal receipt is called in their JSON.
-    `timeout`: seconds to wait for an answer. Raises ValueError when a credential is missing.
+    `timeout`: seconds to wait for an answer. `calls_at_once`: what the terminal bears, of all processes.
+    Raises ValueError when a credential is missing.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
+    capabilities: Capabilities = Capabilities(
         currencies=frozenset({"RUB", "USD", "EUR", "KZT"}),
         idempotency_window=timedelta(hours=1),
         saved_cards=True,
         two_stage=True,
         partial_refund=True,
         receipts=True,
-        charges_at_once=30,
+        calls_at_once=30,
         works_within=timedelta(minutes=10),  # their answer may take five
         chargebacks_add_up=True,  # its list does not say how much of a dispute was won
         repeats_at_once=False,  # what a key does while its first request runs is not documented
@@ -64,13 +66,23 @@ class CloudPayments:
         currency: str = "RUB",
         receipt_key: str = "CustomerReceipt",
         timeout: float = 30.0,
+        calls_at_once: int = 30,
         adapter: Adapter | None = None,
     ) -> None:
         options.needed("CloudPayments", public_id=public_id, api_secret=api_secret, url=url)
         several = options.several("CloudPayments", least=0, callback_secrets=callback_secrets)
         if page not in PAGES:
             raise ValueError(f"CloudPayments needs page to be one of {', '.join(PAGES)}")
-        client = Client(url, (public_id, api_secret), timeout, idempotency_header="X-Request-ID", adapter=adapter)
+        bears = options.at_least_one("CloudPayments", calls_at_once=calls_at_once)
+        self.capabilities = replace(self.capabilities, calls_at_once=bears)
+        client = Client(
+            url,
+            (public_id, api_secret),
+            timeout,
+            idempotency_header="X-Request-ID",
+            adapter=adapter,
+            at_once=options.share(bears),
+        )
         self._door = Door(client)
         self._public_id, self._page, self._currency, self._receipt_key = public_id, page, currency, receipt_key
         self._callback_secrets = several or (api_secret,)
