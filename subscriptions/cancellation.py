@@ -101,7 +101,7 @@ def cancel(
         shares = _shares(subscription, at)
         seen = _preview(subscription, shares)
         _check_refund(expected_refund, seen)
-        _drop_next_plan(subscription, seen, actor=actor, at=at, reason=why)
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled_to=seen.access_until)
         subscription.cancelled_at, subscription.cancel_key = at, request_key or ""
         subscription.cancel_reason = reason[:300]  # the event keeps all of it
         _end_at(subscription, seen.access_until, shares)
@@ -127,12 +127,6 @@ def _check_refund(expected: Money | None, seen: Preview) -> None:
         raise Conflict(
             f"The refund is {money.spoken(seen.refund)} now.", "stale_refund", refund=money.plain(seen.refund)
         )
-
-
-def _drop_next_plan(subscription: Subscription, seen: Preview, *, actor: str, at: datetime, reason: str) -> None:
-    """No other plan comes any more, but one whose term was paid ahead and is kept."""
-    if subscription.switches_at is None or seen.access_until <= subscription.switches_at:
-        terms.drop_next_plan(subscription, actor=actor, at=at, reason=reason, cancelled=True)
 
 
 def _told(subscription: Subscription, seen: Preview, at: datetime) -> dict[str, str]:

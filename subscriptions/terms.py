@@ -192,11 +192,17 @@ def close_waiting(subscription: Subscription, *, actor: str, at: datetime, reaso
     period.save(update_fields=["closed_at"])
 
 
-def drop_next_plan(subscription: Subscription, *, actor: str, at: datetime, reason: str, **told_too: object) -> None:
-    """The plan chosen for the next term of a locked subscription is off. Nothing where none was chosen."""
-    if subscription.next_plan is None:
+def drop_next_plan(
+    subscription: Subscription, *, actor: str, at: datetime, reason: str, cancelled_to: datetime | None = None
+) -> None:
+    """The plan chosen for the next term of a locked subscription is off. Nothing where none was chosen, nor where a
+    term of it is paid and kept: the access of one that is cancelled goes on to `cancelled_to`, beyond its beginning.
+    """
+    switches_at, cancelled = subscription.switches_at, cancelled_to is not None
+    kept = switches_at is not None and cancelled_to is not None and switches_at < cancelled_to
+    if subscription.next_plan is None or kept:
         return
-    data = told(subscription) | {"next_plan": subscription.next_plan.name} | told_too
+    data = told(subscription) | {"next_plan": subscription.next_plan.name, "cancelled": cancelled}
     subscription.next_plan = subscription.next_price = subscription.switches_at = None
     subscription.save(update_fields=[*PLANS, "updated_at"])
     events.emit("subscription.change_withdrawn", subscription, actor=actor, at=at, reason=reason, data=data)
