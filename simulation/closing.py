@@ -120,14 +120,15 @@ class Closing:
                 self._staff.tidy_up()  # what a stopped sweep leaves due would else be looked at each second
                 quiet = 0
             dues = self._worker.dues()
-            for endless in ("terms", "reminders", "price moves"):
+            for endless in ("terms", "reminders", "price moves", "next plans"):
                 dues.pop(endless, None)
             moments = [*dues.values(), *([self._courier.next_at] if self._courier.next_at else [])]
             world.pass_time(max(min(moments, default=world.now), world.now + timedelta(seconds=1)))
             if world.now > until:
                 break
-        while self._worker.dues().get("terms", until + PATIENCE) <= world.now:
-            SWEEPS["terms"][0](at=world.now)
+        for name in ("next plans", "terms"):
+            while self._worker.dues().get(name, until + PATIENCE) <= world.now:
+                SWEEPS[name][0](at=world.now)
 
     def _days_that_differ(self) -> list[date]:
         """The days of which the bank's books tell something that ours do not: nobody came for its statement in time."""

@@ -11,7 +11,7 @@ from billing.models import Callback, Delivery
 from notifications import mailings
 from simulation import database
 from simulation.world import World
-from subscriptions import endings, hours, price_moves, reminders, renewals
+from subscriptions import endings, hours, next_plans, price_moves, reminders, renewals
 
 # Each sweep, and when its next row is due.
 SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
@@ -50,6 +50,10 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
     "renewals": (
         renewals.renew_due,
         "SELECT min(next_charge_at) FROM subscriptions_subscription WHERE next_charge_at IS NOT NULL",
+    ),
+    "next plans": (
+        next_plans.begin_due,
+        "SELECT min(switches_at) FROM subscriptions_subscription WHERE switches_at IS NOT NULL AND status <> 'paused'",
     ),
     "reminders": (
         reminders.remind_due,

@@ -38,7 +38,7 @@ def next_charge(subscription: Subscription, *, at: datetime) -> NextCharge | Non
     amount = period.paid if period else None
     if amount is None:
         amount = offers.renewal(subscription, at=at).quote.total
-    return NextCharge(when, amount, card, terms.good_to(card, when.astimezone(subscription.plan.zone)))
+    return NextCharge(when, amount, card, terms.good_to(card, when.astimezone(subscription.plan_ahead.zone)))
 
 
 def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: datetime) -> Subscription:
@@ -138,7 +138,7 @@ def pay(subscription_id: uuid.UUID, order: lifecycle.Order, *, actor: str, at: d
         acquirer=order.acquirer,
         return_url=order.return_url,
         save_card=order.save_card,
-        goods=subscription.plan.code,
+        goods=(subscription.next_plan or subscription.plan).code,
     )
 
 
@@ -149,4 +149,4 @@ def may_pay(subscription: Subscription, *, at: datetime) -> bool:
     till, until = subscription.valid_till, subscription.access_until
     if subscription.status not in terms.RUNNING or till is None or until is None:
         return False
-    return till - max(subscription.plan.reminder, PAYABLE) <= at < until
+    return till - max(subscription.plan_ahead.reminder, PAYABLE) <= at < until

@@ -116,6 +116,17 @@ CREDITED = """
       FROM subscriptions_change change LEFT JOIN billing_invoiceline line ON line.invoice_id = change.invoice_id
      WHERE line.discount IS DISTINCT FROM change.credit"""
 
+# The term that was paid ahead is there, its plan begins with it, and the sweep is not late. A rest puts it off.
+SWITCHES = """
+    SELECT subscription.id AS subscription, subscription.status, subscription.switches_at
+      FROM subscriptions_subscription subscription
+     WHERE subscription.switches_at IS NOT NULL
+       AND ((subscription.switches_at < %(at)s - %(overdue)s AND subscription.status <> 'paused')
+            OR NOT EXISTS (SELECT FROM subscriptions_period period
+                            WHERE period.subscription_id = subscription.id
+                              AND period.starts_at = subscription.switches_at
+                              AND period.plan_id = subscription.next_plan_id))"""
+
 RESTING = """
     SELECT id AS subscription, paused_at, access_until FROM subscriptions_subscription
      WHERE status = 'paused' AND access_until > paused_at"""
@@ -127,6 +138,7 @@ audit.register(
     Check("subscription.access", "Access is owed by a paid term, and outlives it by the grace only.", ACCESS),
     Check("subscription.pending", "A subscription that waits for payment has an open invoice.", PENDING),
     Check("subscription.moves_on", "A sweep looks at each subscription when its time has come.", ON_TIME),
+    Check("subscription.switches", "A plan that was paid ahead begins with its term.", SWITCHES),
     Check("subscription.rests", "A paused subscription gives no access.", RESTING),
     Check("change.made", "Whoever paid for another plan has it, or the money back; nobody else has it.", CHANGED),
     Check("change.credit", "What a change took off its invoice is what was left of the term.", CREDITED),

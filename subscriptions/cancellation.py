@@ -92,6 +92,7 @@ def cancel(
         )
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         if request_key and (done := _done_before(subscription, request_key)):
             return done
         why = "The subscription was cancelled"
@@ -100,7 +101,7 @@ def cancel(
         shares = _shares(subscription, at)
         seen = _preview(subscription, shares)
         _check_refund(expected_refund, seen)
-        terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled=True)
+        terms.drop_next_plan(subscription, actor=actor, at=at, reason=why, cancelled_to=seen.access_until)
         subscription.cancelled_at, subscription.cancel_key = at, request_key or ""
         subscription.cancel_reason = reason[:300]  # the event keeps all of it
         _end_at(subscription, seen.access_until, shares)

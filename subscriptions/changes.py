@@ -104,6 +104,7 @@ def upgrade(
     _make_room(subscription, preview(subscription, order.plan, at=at), actor=actor, at=at)
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         if card is not None and card != _card(subscription, by_staff):
             raise Conflict("The card was changed a moment ago; look again.", "change_in_progress")
         seen = preview(subscription, order.plan, at=at)
@@ -142,6 +143,7 @@ def offer(
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         seen = preview(subscription, plan, at=at)
         _check_total(expected_total, seen)
         code, zone = seen.offer.plan.code, seen.offer.plan.zone

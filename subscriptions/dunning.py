@@ -86,7 +86,7 @@ def _when(subscription: Subscription, declined: list[Payment], faults: list[Paym
     welcome = max((p.retry_after for p in [*declined, *faults] if p.retry_after is not None), default=due)
     if over is not None and welcome >= over:
         return Step(
-            stop=f"The bank takes this card again only from {terms.spoken(welcome, subscription.plan.zone)} on."
+            stop=f"The bank takes this card again only from {terms.spoken(welcome, subscription.plan_ahead.zone)} on."
         )
     due = max(due, welcome)
     return Step(now=True) if due <= at else Step(at=due)

@@ -18,8 +18,8 @@ State = Subscription.Status
 Step = tuple[str, str]  # from this state to that one
 
 READ = (
-    "status", "user_id", "plan_id", "price_id", "next_plan_id", "next_price_id", "method_id", "valid_till",
-    "access_until", "next_charge_at", "auto_renew", "cancelled_at",
+    "status", "user_id", "plan_id", "price_id", "next_plan_id", "next_price_id", "switches_at", "method_id",
+    "valid_till", "access_until", "next_charge_at", "auto_renew", "cancelled_at",
 )  # fmt: skip
 BILLED = """
     SELECT subscription_id FROM subscriptions_period
@@ -28,7 +28,9 @@ MOVE = """
     UPDATE subscriptions_subscription
        SET status = %(after)s::text, updated_at = %(at)s, remind_at = NULL,
            next_action_at = CASE %(after)s::text WHEN 'past_due' THEN access_until END,
-           next_charge_at = CASE %(after)s::text WHEN 'expired' THEN NULL ELSE next_charge_at END
+           next_charge_at = CASE %(after)s::text WHEN 'expired' THEN NULL ELSE next_charge_at END,
+           next_plan_id = CASE %(after)s::text WHEN 'expired' THEN NULL ELSE next_plan_id END,
+           next_price_id = CASE %(after)s::text WHEN 'expired' THEN NULL ELSE next_price_id END
      WHERE id = ANY(%(ids)s) AND status = %(before)s"""
 
 
@@ -70,6 +72,8 @@ def _billed(ids: list[uuid.UUID]) -> set[uuid.UUID]:
 
 def _only_step(row: Subscription, at: datetime) -> Step | None:
     """The one step that a subscription with no next term billed has to make at `at`; None where it is not as simple."""
+    if row.switches_at is not None:
+        return None
     till, until = terms.falls_due_at(row), row.access_until
     over = until is not None and until <= at
     if row.status == State.ACTIVE and till is not None and till <= at and not over:
@@ -98,6 +102,7 @@ def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         while subscription.next_action_at is not None:
+            terms.begin_plan(subscription, at=at)
             till, until = terms.falls_due_at(subscription), subscription.access_until
             if subscription.status == State.ACTIVE and till and till <= at:
                 if _begins_what_is_paid(subscription, at):
@@ -107,7 +112,7 @@ def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
                 terms.close_waiting(subscription, actor="system", at=at, reason="Not paid by the end of grace")
                 if subscription.status != State.PAST_DUE:
                     continue
-                subscription.next_charge_at = None
+                subscription.next_charge_at = subscription.next_plan = subscription.next_price = None
                 transition, following = subscription.expire, None
             elif subscription.status == State.CANCELLED and until and until <= at:
                 transition, following = subscription.end, None
@@ -120,7 +125,12 @@ def end(subscription_id: uuid.UUID, *, at: datetime) -> Subscription:
                 break
             subscription.next_action_at, subscription.remind_at = following, None
             events.change(
-                subscription, transition, actor="system", at=at, save=list(terms.AHEAD), data=_told(subscription)
+                subscription,
+                transition,
+                actor="system",
+                at=at,
+                save=[*terms.AHEAD, *terms.PLANS],
+                data=_told(subscription),
             )
     return subscription
 

@@ -66,9 +66,7 @@ def subscription(row: Subscription, *, at: datetime) -> list[str]:
         return _by_the_hour(row, at)
     told = [each for each in (_standing(row, at), last_try(row)) if each]
     if row.has_access(at):
-        told.append(
-            f"Access ({', '.join(row.plan.roles)}) goes on to {terms.spoken(row.access_until, zone)}{_grace(row)}."
-        )
+        told.append(f"{_roles(row)} goes on to {terms.spoken(row.access_until, zone)}{_grace(row)}.")
     elif row.anchor_at and row.anchor_at > at:
         told.append(f"Access begins on {terms.spoken(row.anchor_at, zone)}.")
     else:
@@ -162,17 +160,32 @@ def _standing(row: Subscription, at: datetime) -> str:
         return f"{paid} was paid to {till} and the next term is not paid yet: these are the days of grace."
     if row.status == State.PAUSED:
         since = terms.spoken(row.paused_at, zone)
-        return f"{name} is paused since {since}; its end, {till}, moves by each whole day of rest."
+        then = f"; {_coming(row)}" if row.switches_at else ""
+        return f"{name} is paused since {since}; its end, {till}, moves by each whole day of rest{then}."
     if row.status == State.SUSPENDED:
         return f"{name} is suspended."
     if row.status == State.CANCELLED or row.cancelled_at is not None:
         on = terms.spoken(row.cancelled_at, zone)
         rest = "what is left of it goes on to its end" if row.has_access(at) else "nothing is left of it"
-        return f"{name} was cancelled on {on}; {rest}."
+        then = f"; {_coming(row)}" if row.switches_at else ""
+        return f"{name} was cancelled on {on}; {rest}{then}."
     if row.status in (State.EXPIRED, State.ENDED):
         return f"{paid} was paid to {till} and is over."
     instead = f"; until then {name} takes its place, and that costs nothing" if billed else ""
+    if row.switches_at is not None:
+        return f"{paid} is paid to {terms.spoken(row.switches_at, zone)}{instead}; {_coming(row)} to {till}."
     return f"{paid} is paid to {till}{instead}."
+
+
+def _coming(row: Subscription) -> str:
+    """The term of another plan that is paid ahead."""
+    return f"from {terms.spoken(row.switches_at, row.plan.zone)} on it is {row.plan_ahead.name}, which is paid"
+
+
+def _roles(row: Subscription) -> str:
+    """What access there is, and what it is once another plan has begun."""
+    now, then = ", ".join(row.plan.roles), ", ".join(row.plan_ahead.roles)
+    return f"Access ({now})" if now == then else f"Access ({now}; from {row.plan_ahead.name} on {then})"
 
 
 def last_try(row: Subscription) -> str:

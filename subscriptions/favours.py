@@ -36,7 +36,8 @@ def upgrade(
     reason: str,
     request_key: str | None = None,
 ) -> Subscription:
-    """Moves a running subscription to a dearer plan for nothing, to the end of what is paid, which stays.
+    """Moves a running subscription to a dearer plan for nothing, to the end of what is paid, which stays, or of what
+    is paid before a term of another plan that is paid ahead.
 
     The next term is of the plan and price of before, unless another was chosen for it: nobody is charged more for a
     favour. The same `request_key` finds what it did. Raises what `offer` does; NotFound `subscription_not_found`.
@@ -45,26 +46,40 @@ def upgrade(
         subscription = lifecycle.lock(subscription_id)
         if wanted.done(request_key, subscription.user_id, UPGRADED):
             return subscription
+        terms.begin_plan(subscription, at=at)
         found, old = offer(subscription, plan, at=at), subscription.plan
         price = found.price
         if subscription.next_plan_id == found.plan.pk and subscription.next_price is not None:
             price, subscription.next_plan, subscription.next_price = subscription.next_price, None, None
+            subscription.switches_at = None
         elif subscription.next_plan is None:
             subscription.next_plan, subscription.next_price = old, subscription.price
         subscription.plan, subscription.price = found.plan, price
-        if subscription.valid_till is not None and subscription.access_until is not None:
+        paid_to = subscription.switches_at or subscription.valid_till
+        if subscription.switches_at is None and subscription.valid_till and subscription.access_until is not None:
             subscription.access_until = max(subscription.access_until, subscription.valid_till + found.plan.grace)
         terms.look_ahead(subscription)
-        saved = ("plan", "price", "next_plan", "next_price", "access_until", *terms.AHEAD, "updated_at")
+        saved = (*terms.PLANS, "access_until", *terms.AHEAD, "updated_at")
         subscription.save(update_fields=saved)
         then = subscription.next_plan or found.plan
-        data = terms.told(subscription) | {"old_plan": old.name, "then": then.name, "key": request_key or ""}
+        data = terms.told(subscription) | {
+            "plan": found.plan.name,
+            "ends": terms.spoken(paid_to, found.plan.zone),
+            "old_plan": old.name,
+            "then": then.name,
+            "then_is_paid": subscription.switches_at is not None,
+            "key": request_key or "",
+        }
         events.emit(UPGRADED, subscription, actor=actor, at=at, reason=reason, data=data)
     return subscription
 
 
 def instead_of(subscription: Subscription) -> Plan | None:
-    """The plan that was billed last, where the subscription has a dearer one as a favour."""
+    """The plan that was billed last, of the terms before any of another plan to come, where the subscription has a
+    dearer one as a favour.
+    """
     billed = subscription.periods.filter(starts_at__isnull=False).exclude(plan=None).select_related("plan")
+    if subscription.switches_at is not None:
+        billed = billed.filter(starts_at__lt=subscription.switches_at)
     last = billed.order_by("-number").first()
     return last.plan if last is not None and last.plan_id != subscription.plan_id else None

@@ -14,7 +14,7 @@ from billing import events, invoices, ledger
 from billing.errors import Conflict, Invalid, NotFound, Refused
 from billing.models import Invoice
 from subscriptions import lifecycle, terms, wanted
-from subscriptions.calendar import anchor_at, continued, days_after
+from subscriptions.calendar import continued, days_after
 from subscriptions.models import Period, Plan, Price, Subscription
 
 MOST_MONTHS, MOST_DAYS, MOST_PEOPLE = 24, 366, 500
@@ -52,7 +52,7 @@ def extended_till(subscription: Subscription, gift: Gift, *, at: datetime) -> da
     begin = subscription.valid_till
     if subscription.status not in running or begin is None:
         raise Conflict("This subscription is not running, so it cannot be extended.", "not_running")
-    zone, anchor = subscription.plan.zone, subscription.anchor_at or begin
+    zone, anchor = subscription.plan_ahead.zone, subscription.anchor_at or begin
     end = days_after(begin, gift.days, zone) if gift.days else continued(anchor, begin, gift.months, zone)
     if end <= at:
         raise Conflict("So short a term would be over already; give a longer one.", "too_short")
@@ -78,8 +78,9 @@ def give(
         live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
         if live is None:
             return _begin(user, plan, price, gift, actor=actor, at=at, reason=reason, key=request_key or "")
-        if live.plan_id != plan.pk:
-            raise Conflict(f"They have {live.plan.name} already.", "already_subscribed", subscription=str(live.pk))
+        have = live.plan_ahead  # a gift follows what is paid
+        if have.pk != plan.pk:
+            raise Conflict(f"They have {have.name} already.", "already_subscribed", subscription=str(live.pk))
         if live.status not in (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE):
             state = live.get_status_display().lower()
             raise Conflict(f"They have one already: {state}.", "already_subscribed", subscription=str(live.pk))
@@ -112,11 +113,12 @@ def extend(
         if subscription.valid_till != begin:  # it was paid this very moment: the gift follows after
             begin, end = subscription.valid_till, extended_till(subscription, gift, at=at)
         last = subscription.periods.order_by("-number").values_list("number", flat=True)[0]
-        invoice = _invoice(subscription.user_id, subscription.plan, subscription.price, gift, actor=actor, at=at)
+        plan, price = subscription.plan_ahead, subscription.price_ahead
+        invoice = _invoice(subscription.user_id, plan, price, gift, actor=actor, at=at)
         _period(subscription, last + 1, gift, invoice, at=at, starts_at=begin, ends_at=end)
         if gift.months and begin and subscription.anchor_at:
-            subscription.anchor_at = anchor_at(subscription.anchor_at, begin, subscription.plan.zone)
-        subscription.valid_till, subscription.access_until = end, end + subscription.plan.grace
+            subscription.anchor_at = terms.anchor_for(subscription, begin, at)
+        subscription.valid_till, subscription.access_until = end, end + plan.grace
         terms.look_ahead(subscription)
         changed = ["anchor_at", "valid_till", "access_until", *terms.AHEAD]
         data = terms.told(subscription) | {"given": gift.length, "key": request_key or ""}
@@ -237,7 +239,7 @@ def _period(
         number=number,
         months=gift.months,
         days=gift.days,
-        refund_policy=subscription.plan.refund_policy,
+        refund_policy=subscription.plan_ahead.refund_policy,
         starts_at=starts_at,
         ends_at=ends_at,
         invoice=invoice,

@@ -235,12 +235,14 @@ def _first_period(subscription: Subscription, offer: offers.Offer, invoice: Invo
 def _make_way(past_due_id: uuid.UUID, *, actor: str, at: datetime) -> None:
     """In the days of grace the next term can be bought: the old subscription ends, its grace goes on as promised."""
     subscription = lock(past_due_id)
+    terms.begin_plan(subscription, at=at)
     reason = "A new term was chosen in the days of grace"
     terms.close_waiting(subscription, actor=actor, at=at, reason=reason)
     if subscription.status != Subscription.Status.PAST_DUE:  # its next term was paid in this very moment
         raise Conflict("You have a subscription already.", "already_subscribed", subscription=str(past_due_id))
     subscription.auto_renew, subscription.next_action_at, subscription.next_charge_at = False, None, None
-    changed = ["auto_renew", "next_action_at", "next_charge_at"]
+    subscription.next_plan = subscription.next_price = None
+    changed = ["auto_renew", "next_action_at", "next_charge_at", *terms.PLANS]
     data = terms.told(subscription) | {"replaced": True}
     events.change(subscription, subscription.expire, actor=actor, at=at, reason=reason, save=changed, data=data)
 

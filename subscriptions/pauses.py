@@ -71,6 +71,7 @@ def pause(
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
+        terms.begin_plan(subscription, at=at)
         if by_customer and not subscription.plan.customers_may_pause:
             raise Forbidden("This plan cannot be paused; write to us if you need to.", "not_pausable")
         if subscription.status == Subscription.Status.PAUSED:
@@ -107,7 +108,7 @@ def resume(
         if seen.days:
             _move(subscription, seen.days)
         subscription.valid_till = seen.valid_till
-        subscription.access_until = seen.valid_till + subscription.plan.grace
+        subscription.access_until = seen.valid_till + subscription.plan_ahead.grace
         subscription.paused_at = None
         terms.look_ahead(subscription)
         data = terms.told(subscription) | {"days": seen.days}
@@ -117,10 +118,11 @@ def resume(
             actor=actor,
             at=at,
             reason=reason,
-            save=["paused_at", "valid_till", "access_until", "anchor_at", *terms.AHEAD],
+            save=["paused_at", "valid_till", "access_until", "anchor_at", "switches_at", *terms.AHEAD],
             data=data,
         )
         events.emit("subscription.resumed", subscription, actor=actor, at=at, reason=reason, data=data)
+        terms.begin_plan(subscription, at=at)  # the rest was shorter than a day, and its term has begun meanwhile
     return subscription
 
 
@@ -135,7 +137,10 @@ def _move(subscription: Subscription, days: int) -> None:
             continue
         period.ends_at = days_after(period.ends_at, days, zone)
         if period.starts_at >= since:
+            switches = period.starts_at == subscription.switches_at
             period.starts_at = days_after(period.starts_at, days, zone)
+            if switches:
+                subscription.switches_at = period.starts_at
             period.counts_from = None
         else:
             period.counts_from = days_after(period.counts_from or period.starts_at, days, zone)

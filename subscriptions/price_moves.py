@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
 from billing import events, money, wake
 from billing.errors import Conflict, Invalid, NotFound
@@ -25,7 +25,8 @@ MOVES = (State.ACTIVE, State.PAST_DUE, State.PAUSED, State.SUSPENDED)
 LOOK_AGAIN = timedelta(hours=1)  # at one whose next term is billed and neither begun nor given up
 FARTHEST = timedelta(days=3 * 365)
 CHUNK = 2_000
-SHOWN = ("subscription__plan", "subscription__price", "subscription__method")  # what a notice tells of
+SHOWN = tuple(f"subscription__{name}" for name in ("plan", "price", "next_plan", "next_price", "method"))  # in a notice
+HELD = Case(When(switches_at=None, then="price_id"), default="next_price_id")  # of the last term that is paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +81,21 @@ def propose(wanted: Proposal, *, actor: str, at: datetime) -> PriceMove:
 
 
 def candidates(move: PriceMove) -> QuerySet[Subscription]:
-    """Whom announcing `move` now would tell: those who run at another price, in no move that is under way."""
-    rows = Subscription.objects.filter(
-        plan_id=move.plan_id, status__in=MOVES, price__currency=move.to_price.currency
-    ).exclude(price_id=move.to_price_id)
+    """Whom announcing `move` now would tell: those whose plan, or the one that is paid ahead, they have at another
+    price (`held`), in no move that is under way.
+    """
+    theirs = Q(switches_at=None, plan=move.plan_id) | Q(switches_at__isnull=False, next_plan=move.plan_id)
+    rows = Subscription.objects.filter(theirs, status__in=MOVES, price__currency=move.to_price.currency)
+    rows = rows.annotate(held=HELD).exclude(held=move.to_price_id)
     if move.from_price_id:
-        rows = rows.filter(price_id=move.from_price_id)
+        rows = rows.filter(held=move.from_price_id)
     under_way = Moving.objects.filter(subscription=OuterRef("pk"), settled_at=None)
-    return rows.exclude(Exists(under_way)).select_related("user", "plan", "price").order_by("pk")
+    return rows.exclude(Exists(under_way)).select_related("user", "plan", "price", "next_price").order_by("pk")
 
 
 def first_at(subscription: Subscription, effective_from: datetime) -> datetime:
     """When the first term at the new price is billed, if it is renewed; by the hour, the date itself."""
-    plan, till = subscription.plan, subscription.valid_till
+    plan, till = subscription.plan_ahead, subscription.valid_till
     if plan.hourly or till is None:
         return effective_from
     anchor = subscription.anchor_at or till
@@ -116,7 +119,7 @@ def announce(
         if move.status != PriceMove.Status.DRAFT:
             raise Conflict("This move is over.", "not_a_draft")
         _check_notice(move.effective_from, at)
-        rows = list(candidates(move).values_list("pk", "price_id"))
+        rows = list(candidates(move).values_list("pk", HELD))
         if not rows:
             raise Conflict("Nobody would move.", "nobody_moves")
         if expected_people is not None and expected_people != len(rows):
@@ -214,9 +217,11 @@ def _move(rows: Sequence[Moving], at: datetime) -> None:
     for price in {row.move.to_price for row in rows}:
         own = [row for row in rows if row.move.to_price_id == price.pk]
         terms_ = [row.subscription_id for row in own if not row.subscription.plan.hourly]
-        Subscription.objects.filter(pk__in=terms_).update(price=price, updated_at=at)
+        moved = Subscription.objects.filter(pk__in=terms_)
+        moved.filter(switches_at=None).update(price=price, updated_at=at)
+        moved.filter(switches_at__isnull=False).update(next_price=price, updated_at=at)
         for row in own:
-            row.subscription.price = price
+            setattr(row.subscription, "price" if row.subscription.switches_at is None else "next_price", price)
         facts = [(row.subscription, _told(row, row.move)) for row in own]
         events.emit_many("subscription.price_changed", facts, actor="system", at=at)
     _settle(rows, Moving.Outcome.MOVED, "", at)
@@ -240,7 +245,7 @@ def _sorted(rows: Sequence[Moving]) -> tuple[dict[str, list[Moving]], list[Movin
     for row in rows:
         if row.subscription.status not in MOVES:
             staying.setdefault("The subscription is over or cancelled", []).append(row)
-        elif row.subscription.price_id != row.from_price_id:
+        elif row.subscription.price_ahead.pk != row.from_price_id:
             staying.setdefault("It has another price since", []).append(row)
         else:
             going.append(row)
@@ -277,7 +282,7 @@ def _check_notice(effective_from: datetime, at: datetime) -> None:
 
 def _told(row: Moving, move: PriceMove) -> dict[str, object]:
     """What a notice says: from what, to what, from when; and the first time that it is charged."""
-    subscription, zone = row.subscription, row.subscription.plan.zone
+    subscription, zone = row.subscription, row.subscription.plan_ahead.zone
     since = max(row.due_at or move.effective_from, move.effective_from)
     first = first_at(subscription, since)
     return terms.told(subscription) | {
@@ -288,5 +293,5 @@ def _told(row: Moving, move: PriceMove) -> dict[str, object]:
         "since": terms.spoken_day(since, zone),
         "first_at": first,
         "first": terms.spoken_day(first, zone),
-        "months": subscription.plan.months,
+        "months": subscription.plan_ahead.months,
     }

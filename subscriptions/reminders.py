@@ -23,7 +23,7 @@ def remind_due(*, at: datetime, limit: int = 500) -> int:
             Subscription.objects.filter(remind_at__lte=at)
             .order_by("remind_at", "pk")
             .select_for_update(skip_locked=True, of=("self",))
-            .select_related("plan", "price", "method")[:limit]
+            .select_related("plan", "price", "next_plan", "next_price", "method")[:limit]
         )
         Subscription.objects.filter(pk__in=[row.pk for row in rows]).update(
             remind_at=None, reminded_till=F("valid_till")
@@ -42,16 +42,16 @@ def _is_worth_it(row: Subscription, at: datetime) -> bool:
 def _told(row: Subscription, book: discounts.Book, at: datetime) -> dict[str, object]:
     """What the reminder says: the charge that comes, or the card that is missing, or the end."""
     charge_at = row.next_charge_at if terms.will_renew(row) else None
-    card = row.method
-    good = bool(charge_at and card and terms.good_to(card, charge_at.astimezone(row.plan.zone)))
+    card, zone = row.method, row.plan_ahead.zone
+    good = bool(charge_at and card and terms.good_to(card, charge_at.astimezone(zone)))
     amount = offers.renewal(row, at=at, book=book).quote.total
     return terms.told(row) | {
         "renews": good,
         "card_needed": row.auto_renew and not good,
         "card_expires": bool(charge_at and not good),
         "charge_at": charge_at,
-        "charges": terms.spoken(charge_at, row.plan.zone),
-        "charges_on": terms.spoken_day(charge_at, row.plan.zone),
+        "charges": terms.spoken(charge_at, zone),
+        "charges_on": terms.spoken_day(charge_at, zone),
         "has_grace": row.access_until != row.valid_till,
         "amount": money.spoken(amount),
     }

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum
+from django.db.models import Case, Count, DurationField, ExpressionWrapper, F, Max, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 from moneyed import Money
 
@@ -173,7 +173,7 @@ def bill(rows: Sequence[Subscription], *, actor: str, at: datetime) -> list[uuid
 
 def _begins(row: Subscription) -> str:
     """The day from which it goes on, as the customer reads it."""
-    begins = row.valid_till.astimezone(row.plan.zone) if row.valid_till else None
+    begins = row.valid_till.astimezone(row.plan_ahead.zone) if row.valid_till else None
     return f", from {begins.day} {begins:%B %Y}" if begins else ""
 
 
@@ -245,7 +245,8 @@ def permit(*, at: datetime) -> None:
 
 def _forecast(at: datetime) -> guard.Forecast:
     """What the terms themselves say is due, whatever the sweep's own column says."""
-    hours = ExpressionWrapper(F("plan__renewal_lead_hours") * timedelta(hours=1), DurationField())
+    lead = Case(When(switches_at=None, then=F("plan__renewal_lead_hours")), default=F("next_plan__renewal_lead_hours"))
+    hours = ExpressionWrapper(lead * timedelta(hours=1), DurationField())
     longest = timedelta(hours=Plan.objects.aggregate(longest=Max("renewal_lead_hours"))["longest"] or 0)
     ending = Subscription.objects.filter(
         auto_renew=True,

@@ -26,6 +26,7 @@ def apply(invoice_id: uuid.UUID, *, actor: str, at: datetime) -> None:
         if change is None or change.done_at is not None or _given_back(change):
             return
         subscription = change.subscription
+        terms.begin_plan(subscription, at=at)
         if change.closed_at is None and _fits(change, at):  # a next term that was paid this moment begins, and wins
             terms.close_waiting(subscription, actor=actor, at=at, reason="Another plan was begun")
         if change.closed_at is not None or not _fits(change, at):
@@ -78,7 +79,7 @@ def running(subscription: Subscription, at: datetime) -> Period:
 
 def other(subscription: Subscription, plan: str | int, *, at: datetime) -> offers.Offer:
     offer = offers.find(plan, at=at, currency=subscription.price.currency, user_id=subscription.user_id)
-    if offer.plan.pk == subscription.plan_id:
+    if offer.plan.pk == terms.plan_at(subscription, at).pk:
         raise Conflict(f"You have {offer.plan.name} already.", "same_plan")
     return offer
 

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from subscriptions import endings, hours, price_moves, reminders, renewals
+from subscriptions import endings, hours, next_plans, price_moves, reminders, renewals
 
 log = logging.getLogger(__name__)
 
@@ -14,6 +14,13 @@ log = logging.getLogger(__name__)
 def end_terms() -> None:
     for _ in range(50):
         if not endings.end_due(at=timezone.now()):
+            return
+
+
+@shared_task
+def begin_plans() -> None:
+    for _ in range(50):
+        if not next_plans.begin_due(at=timezone.now()):
             return
 
 

@@ -8,10 +8,11 @@ from django.conf import settings
 
 from billing import events, invoices, money
 from billing.models import Invoice, Payment, PaymentMethod
-from subscriptions.calendar import anchor_at, continued
-from subscriptions.models import Period, Subscription
+from subscriptions.calendar import anchor_at, anchor_before, continued
+from subscriptions.models import Period, Plan, Subscription
 
 AHEAD = ("next_action_at", "remind_at", "next_charge_at")  # what `look_ahead` sets
+PLANS = ("plan", "price", "next_plan", "next_price", "switches_at")  # what the coming of another plan sets
 BEGUN = ("anchor_at", "valid_till", "access_until")  # what `begin` sets
 RUNNING = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
 MONTHS = (  # strftime takes several times as long, and a sweep speaks of thousands of terms
@@ -30,7 +31,7 @@ def look_ahead(subscription: Subscription) -> None:
     subscription.next_charge_at = min(charge_times(subscription), default=None) if will_renew(subscription) else None
     subscription.next_action_at = falls_due_at(subscription)
     reminded = subscription.reminded_till is not None and subscription.reminded_till == till
-    days = subscription.plan.reminder
+    days = subscription.plan_ahead.reminder
     subscription.remind_at = till - days if till and days and not reminded else None
 
 
@@ -52,7 +53,7 @@ def charge_times(subscription: Subscription) -> list[datetime]:
     if till is None or until is None:
         return []
     last = until - settings.DUNNING_LAST_CALL
-    wished = [till - subscription.plan.renewal_lead, *(till + step for step in settings.DUNNING_STEPS)]
+    wished = [till - subscription.plan_ahead.renewal_lead, *(till + step for step in settings.DUNNING_STEPS)]
     return sorted({min(moment, last) for moment in wished})
 
 
@@ -92,25 +93,76 @@ def waiting(subscription: Subscription) -> Period | None:
 
 
 def extend(subscription: Subscription, period: Period, *, actor: str, at: datetime) -> None:
-    """Begins a paid term where the one before ends. The subscription is locked and running."""
-    if period.plan is not None and period.price is not None:
-        subscription.plan, subscription.price = period.plan, period.price
-        if subscription.next_plan_id == period.plan_id:
-            subscription.next_plan = subscription.next_price = None
-    begin, zone = subscription.valid_till or at, subscription.plan.zone
-    subscription.anchor_at = anchor_at(subscription.anchor_at or begin, begin, zone)
+    """Begins a paid term where the one before ends; another plan, too, only there. The subscription is locked and
+    running.
+    """
+    begin_plan(subscription, at=at)
+    begin = subscription.valid_till or at
+    _take_plan(subscription, period, begin, at)
+    zone = subscription.plan_ahead.zone
+    subscription.anchor_at = anchor_for(subscription, begin, at)
     period.starts_at, period.ends_at = begin, continued(subscription.anchor_at, begin, period.months, zone)
     period.save(update_fields=["starts_at", "ends_at"])
-    subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan.grace
+    subscription.valid_till, subscription.access_until = period.ends_at, period.ends_at + subscription.plan_ahead.grace
     take_card(subscription, period)
     look_ahead(subscription)
-    changed = ["plan", "price", "next_plan", "next_price", "method", "anchor_at", "valid_till", "access_until", *AHEAD]
+    changed = [*PLANS, "method", "anchor_at", "valid_till", "access_until", *AHEAD]
     data = told(subscription) | {"from": begin}
     if subscription.status == Subscription.Status.PAST_DUE:
         events.change(subscription, subscription.recover, actor=actor, at=at, save=changed, data=data)
     else:
         subscription.save(update_fields=[*changed, "updated_at"])
     events.emit("subscription.renewed", subscription, actor=actor, at=at, data=data)
+
+
+def anchor_for(subscription: Subscription, begin: datetime, at: datetime) -> datetime:
+    """What the months of a further term that begins at `begin` are counted from: one that is paid ahead, after days for
+    nothing, leaves no anchor after `at`, since access is owed from the anchor on.
+    """
+    anchor, zone = subscription.anchor_at or begin, subscription.plan_ahead.zone
+    found = anchor_at(anchor, begin, zone)
+    if found <= at:
+        return found
+    return anchor_before(begin, at, zone) if anchor <= at else anchor
+
+
+def _take_plan(subscription: Subscription, period: Period, begin: datetime, at: datetime) -> None:
+    """The plan and price that a paid term was billed at: those of now, or to come where another's term runs on."""
+    if period.plan is None or period.price is None:
+        return
+    if period.plan_id != subscription.plan_id and begin > at:
+        subscription.next_plan, subscription.next_price = period.plan, period.price
+        subscription.switches_at = subscription.switches_at or begin
+        return
+    subscription.plan, subscription.price = period.plan, period.price
+    if subscription.next_plan_id == period.plan_id:
+        subscription.next_plan = subscription.next_price = None
+
+
+def plan_at(subscription: Subscription, at: datetime) -> Plan:
+    """The plan of the term that runs at `at`, also where no sweep has begun it yet. In a rest nothing begins."""
+    return subscription.plan_ahead if _switches(subscription, at) else subscription.plan
+
+
+def _switches(subscription: Subscription, at: datetime) -> bool:
+    switches_at, rests = subscription.switches_at, subscription.status == Subscription.Status.PAUSED
+    return switches_at is not None and switches_at <= at and not rests
+
+
+def begin_plan(subscription: Subscription, *, at: datetime) -> None:
+    """The plan of a term that was paid ahead is that of now, once the term begins; a rest puts both off.
+
+    The subscription is locked. Before its term, or where none is to come, nothing changes. All that was told and
+    planned when the term was paid went by this plan already.
+    """
+    switches_at, old = subscription.switches_at, subscription.plan
+    if not _switches(subscription, at):
+        return
+    subscription.plan, subscription.price = subscription.plan_ahead, subscription.price_ahead
+    subscription.next_plan = subscription.next_price = subscription.switches_at = None
+    subscription.save(update_fields=[*PLANS, "updated_at"])
+    data = told(subscription) | {"old_plan": old.name, "from": switches_at}
+    events.emit("subscription.plan_begun", subscription, actor="system", at=at, data=data)
 
 
 def take_card(subscription: Subscription, period: Period) -> None:
@@ -140,13 +192,19 @@ def close_waiting(subscription: Subscription, *, actor: str, at: datetime, reaso
     period.save(update_fields=["closed_at"])
 
 
-def drop_next_plan(subscription: Subscription, *, actor: str, at: datetime, reason: str, **told_too: object) -> None:
-    """The plan chosen for the next term of a locked subscription is off. Nothing where none was chosen."""
-    if subscription.next_plan is None:
+def drop_next_plan(
+    subscription: Subscription, *, actor: str, at: datetime, reason: str, cancelled_to: datetime | None = None
+) -> None:
+    """The plan chosen for the next term of a locked subscription is off. Nothing where none was chosen, nor where a
+    term of it is paid and kept: the access of one that is cancelled goes on to `cancelled_to`, beyond its beginning.
+    """
+    switches_at, cancelled = subscription.switches_at, cancelled_to is not None
+    kept = switches_at is not None and cancelled_to is not None and switches_at < cancelled_to
+    if subscription.next_plan is None or kept:
         return
-    data = told(subscription) | {"next_plan": subscription.next_plan.name} | told_too
-    subscription.next_plan = subscription.next_price = None
-    subscription.save(update_fields=["next_plan", "next_price", "updated_at"])
+    data = told(subscription) | {"next_plan": subscription.next_plan.name, "cancelled": cancelled}
+    subscription.next_plan = subscription.next_price = subscription.switches_at = None
+    subscription.save(update_fields=[*PLANS, "updated_at"])
     events.emit("subscription.change_withdrawn", subscription, actor=actor, at=at, reason=reason, data=data)
 
 
@@ -172,18 +230,19 @@ def spoken_date(at: datetime | None, zone: tzinfo) -> str:
 
 
 def told(subscription: Subscription) -> dict[str, object]:
-    """What events tell of a subscription's term."""
-    method, zone = subscription.method, subscription.plan.zone
+    """What events tell of a subscription's term: the last one that is paid."""
+    method, plan = subscription.method, subscription.plan_ahead
+    zone = plan.zone
     return {
-        "plan": subscription.plan.name,
+        "plan": plan.name,
         "valid_till": subscription.valid_till,
         "access_until": subscription.access_until,
         "ends": spoken(subscription.valid_till, zone),
         "ends_on": spoken_day(subscription.valid_till, zone),
         "access_ends": spoken(subscription.access_until, zone),
         "access_ends_on": spoken_day(subscription.access_until, zone),
-        "grace_days": subscription.plan.grace_days,
+        "grace_days": plan.grace_days,
         "auto_renew": subscription.auto_renew,
-        "price": money.spoken(subscription.price.money),
+        "price": money.spoken(subscription.price_ahead.money),
         "card": f"{method.brand} {method.mask}" if method else "",
     }

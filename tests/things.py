@@ -14,7 +14,7 @@ from accounts.models import User
 from billing import callbacks, cards, checkouts, events, payments, receipts, refunds
 from billing.models import Event, PaymentMethod
 from notifications import mailings
-from subscriptions import endings, hours, price_moves, reminders, renewals
+from subscriptions import endings, hours, next_plans, price_moves, reminders, renewals
 from subscriptions.models import Plan, Price
 
 HOUR = timedelta(hours=1)
@@ -33,6 +33,7 @@ SWEEPS: tuple[Callable[..., int], ...] = (
     price_moves.move_due,
     renewals.renew_due,
     reminders.remind_due,
+    next_plans.begin_due,
     endings.end_due,
     hours.charge_due,
     mailings.send_due,

@@ -76,7 +76,7 @@ class SetNextPlan(Deed):
     form, confirm = NextPlanForm, "Set the plan of the next term"
 
     def applies(self, row: Subscription) -> bool:
-        return row.status == Subscription.Status.ACTIVE and not row.plan.hourly
+        return row.status == Subscription.Status.ACTIVE and not row.plan.hourly and row.switches_at is None
 
     def tells(self, row: Subscription, at: datetime) -> list[tuple[str, str]]:
         offered = ", ".join(f"{o.plan.name}: {money.spoken(o.price.money)}" for o in offers.on_sale(at=at))

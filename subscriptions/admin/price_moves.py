@@ -183,7 +183,7 @@ def who_panel(request: HttpRequest, row: PriceMove) -> SafeString:
 
 def as_it_would_be(subscription: Subscription, move: PriceMove) -> Moving:
     """What announcing would write about it."""
-    return Moving(move=move, subscription=subscription, from_price=subscription.price)
+    return Moving(move=move, subscription=subscription, from_price=subscription.price_ahead)
 
 
 def in_it(move: PriceMove) -> QuerySet[Moving]:

@@ -183,7 +183,8 @@ class SubscriptionAdmin(WithDeeds):
         ("Renewal", {"fields": (
             telling.yes("auto_renew", "Renews by itself"), telling.moment_column("renewal_consent_at", "Consent given"),
             "method", telling.moment_column("next_charge_at", "Next charge or try"),
-            telling.moment_column("remind_at", "Reminder"), "next_plan", telling.yes("trial", "Began as a trial"),
+            telling.moment_column("remind_at", "Reminder"), "next_plan",
+            telling.moment_column("switches_at", "It is paid, and begins"), telling.yes("trial", "Began as a trial"),
             telling.moment_column("paused_at", "Paused"),
         )}),
         ("Cancelled", {"fields": (telling.moment_column("cancelled_at", "When"), "cancel_reason")}),

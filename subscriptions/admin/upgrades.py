@@ -146,7 +146,7 @@ class ForNothing(Deed):
         return row.status == Subscription.Status.ACTIVE and not row.plan.hourly
 
     def tells(self, row: Subscription, at: datetime) -> list[tuple[str, str]]:
-        then, till = (row.next_plan or row.plan).name, telling.moment(row.valid_till)
+        then, till = (row.next_plan or row.plan).name, telling.moment(row.switches_at or row.valid_till)
         what = (
             f"They have the dearer plan at once, to {till}, where what is paid ends. Nothing is charged, and "
             "cancelling gives back what it would have given. "
@@ -157,7 +157,7 @@ class ForNothing(Deed):
 
     def do(self, row: Subscription, data: dict[str, Any], *, staff: Any, at: datetime) -> Done:
         done = favours.upgrade(row.pk, data["plan"].code, actor=f"user:{staff.pk}", at=at, reason=data["reason"])
-        return Done(f"They have {done.plan.name} now, to {telling.moment(done.valid_till)}.")
+        return Done(f"They have {done.plan.name} now, to {telling.moment(done.switches_at or done.valid_till)}.")
 
 
 UPGRADES = (ByCard(), ByMail(), ForNothing())

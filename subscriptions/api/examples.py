@@ -129,6 +129,7 @@ SUBSCRIPTION_JSON: dict[str, Any] = {
     "access_until": "2027-11-22T17:03:40Z",
     "auto_renew": False,
     "next_plan": None,
+    "switches_at": None,
     "trial": False,
     "paused_at": None,
     "started_at": "2026-11-20T17:03:40Z",

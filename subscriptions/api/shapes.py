@@ -94,6 +94,7 @@ class SubscriptionSerializer(serializers.Serializer[Subscription]):
     access_until = Moment(allow_null=True, help_text="End of access: valid_till, and any grace.")
     auto_renew = serializers.BooleanField()
     next_plan = PlanSerializer(allow_null=True, help_text="The plan of the next term, where another one was chosen.")
+    switches_at = Moment(allow_null=True, help_text="When `next_plan` begins, where its term is paid already.")
     trial = serializers.BooleanField(help_text="Whether it began as a trial.")
     paused_at = Moment(allow_null=True)
     started_at = Moment(source="anchor_at", allow_null=True)

@@ -46,6 +46,9 @@ class Subscription(StatefulModel):
         Plan, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="From the next term on."
     )
     next_price = models.ForeignKey(Price, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    switches_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When a paid term of another plan begins."
+    )
     auto_renew = models.BooleanField(default=False)
     renewal_consent_at = models.DateTimeField(
         null=True, blank=True, help_text="When the customer agreed to be charged each term."
@@ -98,8 +101,14 @@ class Subscription(StatefulModel):
                 name="subscription_next_plan_has_a_price",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=["cancelled", "ended"]) | Q(next_plan__isnull=True),
+                condition=~Q(status__in=["cancelled", "expired", "ended"])
+                | Q(next_plan__isnull=True)
+                | Q(status="cancelled", switches_at__isnull=False),
                 name="subscription_cancelled_has_no_next_plan",
+            ),
+            models.CheckConstraint(
+                condition=Q(switches_at__isnull=True) | Q(next_plan__isnull=False),
+                name="subscription_switches_to_a_plan",
             ),
             models.CheckConstraint(
                 condition=Q(status="paused", paused_at__isnull=False)
@@ -132,12 +141,27 @@ class Subscription(StatefulModel):
                 condition=Q(auto_renew=True, status__in=["active", "past_due"]),
                 name="subscription_renewing",
             ),
+            models.Index(
+                fields=["switches_at"],
+                condition=Q(switches_at__isnull=False) & ~Q(status="paused"),
+                name="subscription_switch_due",
+            ),
             models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="subscription_remind_due"),
             models.Index(fields=["-created_at", "id"], name="subscription_recent"),
         )
 
     def __str__(self) -> str:
         return f"{self.plan.name}, {self.get_status_display().lower()}"
+
+    @property
+    def plan_ahead(self) -> Plan:
+        """The plan of the last term that is paid: what the end of that term, and all that follows it, goes by."""
+        return self.next_plan if self.switches_at is not None and self.next_plan is not None else self.plan
+
+    @property
+    def price_ahead(self) -> Price:
+        """The price of the last term that is paid."""
+        return self.next_price if self.switches_at is not None and self.next_price is not None else self.price
 
     @property
     def customer_id(self) -> uuid.UUID:

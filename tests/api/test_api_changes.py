@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from subscriptions.models import Change, Plan, Subscription
@@ -46,6 +48,25 @@ def test_P14_the_next_plan_is_chosen_and_withdrawn(anna: Api, boris: Api, monthl
     assert anna.post("subscriptions/next-plan", kept | {"expected_price": "1.00"}).data["code"] == "stale_total"
     assert anna.post("subscriptions/next-plan", kept).data["next_plan"] is None
     assert boris.post("subscriptions/next-plan", chosen).status_code == 404
+
+
+def test_P14_a_next_plan_that_is_paid_says_when_it_begins(
+    anna: Api, acquirer: FakeAcquirer, monthly: dict[str, str]
+) -> None:
+    Plan.objects.update(reminder_days=60)
+    chosen = monthly | {"plan": "year"}
+    assert anna.post("subscriptions/next-plan", chosen).data["switches_at"] is None
+    paid = anna.post("payments/payment", monthly).data
+    acquirer.pay(paid["id"])
+    anna.post("payments/check", {"payment": paid["id"]})
+    run_until_idle(now())
+    seen = anna.get(f"subscriptions/{monthly['subscription']}").data
+    began = Subscription.objects.get().periods.get(plan__code="year").starts_at
+    assert (seen["plan"]["code"], seen["next_plan"]["code"]) == ("month", "year")
+    assert began and seen["switches_at"] == began.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    for plan in ("year", "month"):
+        refused = anna.post("subscriptions/next-plan", monthly | {"plan": plan})
+        assert (refused.status_code, refused.data["code"]) == (409, "next_term_paid")
 
 
 def test_P14_a_rest_is_taken_where_the_plan_allows_it(anna: Api, boris: Api, monthly: dict[str, str]) -> None:

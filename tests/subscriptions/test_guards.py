@@ -48,6 +48,22 @@ def test_a_next_plan_has_a_price() -> None:
     changed("subscription_next_plan_has_a_price", sold, next_plan=sold.plan)
 
 
+def test_only_a_plan_that_was_chosen_can_be_to_come() -> None:
+    changed("subscription_switches_to_a_plan", subscription(), switches_at=now())
+
+
+@pytest.mark.parametrize("state", ["cancelled", "expired", "ended"])
+def test_what_is_over_has_no_next_plan_but_one_that_is_paid(state: str) -> None:
+    begun = subscription(status="active", anchor_at=now(), valid_till=now(), access_until=now())
+    chosen = {"next_plan": begun.plan, "next_price": begun.price}
+    changed("subscription_cancelled_has_no_next_plan", begun, status=state, **chosen)
+    paid = {"status": state, **chosen, "switches_at": now()}
+    if state == "cancelled":
+        Subscription.objects.filter(pk=begun.pk).update(**paid)
+    else:
+        changed("subscription_cancelled_has_no_next_plan", begun, **paid)
+
+
 def test_a_trial_is_no_longer_than_a_year() -> None:
     changed("plan_trial_sane", plan("long"), trial_days=367)
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from billing import payments
-from subscriptions import agreements, lifecycle
+from subscriptions import agreements, lifecycle, next_plans
 from subscriptions.models import Change, Plan, Subscription
 from tests import things
 from tests.fake_acquirer import FakeAcquirer
@@ -67,6 +67,23 @@ def test_a_plan_is_chosen_for_the_next_term_and_withdrawn(vera: Client) -> None:
     assert Subscription.objects.get().next_plan is not None
     vera.post("/account/change/next/", {"subscription": str(sold.pk), "expected_price": "299.00"})
     assert Subscription.objects.get().next_plan is None
+
+
+def test_a_plan_that_is_paid_ahead_is_told_and_no_other_is_offered(vera: Client, bank: FakeAcquirer) -> None:
+    Plan.objects.update(reminder_days=60)
+    sold, now = Subscription.objects.get(), things.now()
+    next_plans.plan_next(sold.pk, "year", actor="test", at=now)
+    payment = agreements.pay(sold.pk, lifecycle.Order(plan="year"), actor="test", at=now)
+    assert payment
+    bank.pay(payment.pk)
+    payments.check(payment.pk, at=now)
+    things.run_until_idle(now)
+    page = vera.get("/account/change/").text
+    assert "paid for already, with <strong>One year</strong>" in page and "/account/change/next/" not in page
+    account = vera.get("/account/").text
+    assert "One month</strong>" in account and 'One year <span class="small muted">(paid)</span>' in account
+    form = {"subscription": str(sold.pk), "plan": "year", "expected_price": "2699.00"}
+    assert "you can choose another plan when it has begun" in vera.post("/account/change/next/", form, follow=True).text
 
 
 def test_a_rest_only_where_the_plan_leaves_it_to_the_customer(vera: Client) -> None:
