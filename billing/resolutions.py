@@ -29,7 +29,7 @@ def resolve(
     """Does `how` (one of its `ways`) about an open case, and closes it.
 
     Raises NotFound; Invalid `bad_resolution`; Conflict `case_resolved`, `still_differs`, `refund_not_made`,
-    `refund_in_progress`, `record_it`, and those of `refunds.record_external`.
+    `refund_in_progress`, `given_back`, `record_it`, and those of `refunds.record_external`.
     """
     case = Case.objects.select_related("payment", "refund").filter(pk=case_id).first()
     if case is None:
@@ -38,12 +38,7 @@ def resolve(
         raise Conflict("This case is resolved already.", "case_resolved")
     if how not in ways(case):
         raise Invalid("That is no way to resolve this case.", "bad_resolution")
-    if how == "ask":
-        _ask(case, at=at)
-    elif how == "give_back":
-        with transaction.atomic():
-            suspense.book(_lock(case_id), at=at)
-        _give_back(case, at=at)
+    _call(case, how, at=at)
     with transaction.atomic():
         case = _lock(case_id)
         if how == "book":
@@ -60,6 +55,18 @@ def resolve(
         case.resolved_by_id = resolved_by
         reconciliation.close(case, how, actor=actor, reason=reason, at=at)
     return case
+
+
+def _call(case: Case, how: str, *, at: datetime) -> None:
+    """What the acquirer is asked before anything is closed here."""
+    if how == "ask":
+        _ask(case, at=at)
+    elif how == "give_back":
+        with transaction.atomic():
+            suspense.book(_lock(case.pk), at=at)
+        _give_back(case, at=at)
+    elif how == "book" and case.sent_at is not None:
+        _check_nothing_goes_back(case)
 
 
 def ways(case: Case) -> tuple[str, ...]:
@@ -173,14 +180,28 @@ def _ask(case: Case, *, at: datetime) -> None:
         raise Conflict(f"It still differs: the acquirer says {said.message or said.status}.", "still_differs")
 
 
-def _give_back(case: Case, *, at: datetime) -> None:
-    order = RefundOrder(
+def _order(case: Case) -> RefundOrder:
+    return RefundOrder(
         our_id=str(case.pk),  # the key: asked twice, it is one refund
         payment_our_id=str(case.payment.order_id) if case.payment else "",
         payment_reference=case.reference,
         amount=case.their_money - case.our_money,
         reason="Nobody owed this payment",
     )
+
+
+def _check_nothing_goes_back(case: Case) -> None:
+    """What the acquirer was asked to return is kept in suspense only when it is certain that it does not."""
+    said = _earlier_try(case, _order(case))
+    if said is None:
+        return
+    if said.status == Status.SUCCEEDED:
+        raise Conflict("The acquirer has given it back meanwhile: choose that, and it is booked.", "given_back")
+    raise Conflict("The acquirer may still give it back. Wait until it says what became of it.", "refund_in_progress")
+
+
+def _give_back(case: Case, *, at: datetime) -> None:
+    order = _order(case)
     said = _earlier_try(case, order)
     if said is None:
         if not sending.claim(case, at=at):

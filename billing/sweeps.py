@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Model, QuerySet
-from django.db.models.functions import Least
+from django.db import connection, transaction
+from django.db.models import Model, QuerySet
 
 from billing.outcomes import storable
 
@@ -29,19 +28,21 @@ def claim(
     `column` is moved on by `lease`: a process that dies with the rows in hand leaves them to the next sweep after
     that. `counter`, where given, is raised by one. Rows that another sweep holds are passed over.
     """
-    model: type[Model] = due.model
+    meta, quote = due.model._meta, connection.ops.quote_name
+    table, key, moved = quote(meta.db_table), quote(str(meta.pk.column)), quote(str(meta.get_field(column).column))
     with transaction.atomic():
-        rows = list(
-            due.filter(**{f"{column}__lte": at})
-            .order_by(column, "pk")
-            .select_for_update(skip_locked=True, no_key=True, of=("self",))
-            .values_list("pk", flat=True)[:limit]
-        )
-        changes: dict[str, Any] = {column: at + lease}
-        if counter:
-            changes[counter] = Least(F(counter) + 1, MANY)
-        model._default_manager.filter(pk__in=rows).update(**changes)
-    return rows
+        found = due.filter(**{f"{column}__lte": at}).order_by(column, "pk").values_list("pk", column)
+        free = found.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit]
+        sql, values = free.query.sql_with_params()
+        counted = f", {quote(counter)} = least({quote(counter)} + 1, {MANY})" if counter else ""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH due (id, since) AS MATERIALIZED ({sql})"  # noqa: S608  Django's, and names of ours
+                f" UPDATE {table} SET {moved} = %s{counted} FROM due WHERE {table}.{key} = due.id"
+                " RETURNING due.since, due.id",
+                [*values, at + lease],
+            )
+            return [pk for _, pk in sorted(cursor.fetchall())]
 
 
 def each(

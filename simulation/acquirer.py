@@ -130,7 +130,9 @@ class Watched:
         """Now and then a callback comes unsigned, as some acquirers' do: then it only rings."""
         self._world.release()
         notice = self._inner.parse(kind, headers, body)
-        if self._world.trouble(2.0 if notice.subject == Subject.REFUND else 0.6):
+        # Where the worker is unhurried what is ordinary waits together, so there most are signed.
+        of_payments = 0.1 if self._world.unhurried else 0.6
+        if self._world.trouble(2.0 if notice.subject == Subject.REFUND else of_payments):
             self._world.diary.fault("callback_unsigned")
             return replace(notice, trusted=False)
         return notice

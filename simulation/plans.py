@@ -13,6 +13,7 @@ from subscriptions.models import Plan, Price, PromoCode, TermDiscount
 Row = dict[str, Any]
 TARIFFS = (("hour", "By the hour", 700), ("hour-plus", "By the hour, plus", 1_999))
 REAL, DEMO = "real", "demo"
+LEAD = 10 * 24  # hours; of the shortest term: what was chosen for the next one is paid before it begins
 
 
 def read(kind: str) -> list[tuple[Row, list[Row]]]:
@@ -29,7 +30,7 @@ def read(kind: str) -> list[tuple[Row, list[Row]]]:
         return hourly + [
             (
                 {"code": code, "name": name, "months": months, "description": text, "position": position}
-                | {"trial_days": 7, "customers_may_pause": True},
+                | {"trial_days": 7, "customers_may_pause": True, "renewal_lead_hours": LEAD if months == 1 else 0},
                 [{"amount": kopecks, "currency": "RUB", "starts_at": begun}],
             )
             for position, (code, name, months, kopecks, text) in enumerate(PLANS)

@@ -81,7 +81,7 @@ class Visitor:
             plan=plan or (self.plans[0] if self.dice.random() < 0.3 else self.dice.choice(self.plans)),
             acquirer=self.acquirer(),
             return_url="http://shop.invalid/payments/{payment}/",
-            save_card=self.dice.random() < 0.5,
+            save_card=self.dice.random() < (0.2 if self.world.unhurried else 0.5),
             auto_renew=self.dice.random() < 0.5,
             expected_total=Money("1.00", "RUB") if self.dice.random() < 0.02 else None,
             request_key=key,

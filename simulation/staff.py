@@ -174,6 +174,8 @@ class Staff:
             self._resolve_by(case, ways[case.pk.int % len(ways)])
             if self._world.result == "refused refund_not_made":
                 self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
+            if self._world.result == "refused given_back":
+                self._resolve_by(case, "give_back")
 
     def _win(self, case: Case) -> None:
         """The customer's bank returns what it took back; then staff say so, as often as it needs."""

@@ -16,6 +16,7 @@ from django.test.utils import override_settings
 
 from acquiring.bank import journal
 from acquiring.bank.house import Bank, Config
+from acquiring.http import Unanswered
 from billing import calls, events, wake
 from billing.errors import Refused
 from billing.models import Event
@@ -139,7 +140,7 @@ class World:
         except Died as died:
             result = f"died {died}"
             self.diary.fault("crash")
-        except Mishap as mishap:
+        except (Mishap, Unanswered) as mishap:  # whoever waits for a statement is told that nobody answers
             result = f"failed {mishap}"
         except Exception as error:
             result = f"broke {type(error).__name__}: {error}"
@@ -217,7 +218,7 @@ class World:
             two_stage = name in self.two_stage
             return {"backend": "simulation.acquirer.Watched", "options": options, "two_stage": two_stage} | more
 
-        fiscal = self.chance("receipts").random() < 0.5
+        fiscal = not self.unhurried and self.chance("receipts").random() < 0.8
         return {
             "ACQUIRER_ROUTES": [{"shares": dict.fromkeys(self.banks, 1)}],
             "ACQUIRER_HEALTH": settings.ACQUIRER_HEALTH | {"trip_after": self.chance("health").choice((2, 5))},

@@ -46,7 +46,7 @@ def resolve(case: Case, how: str) -> Case:
 
 
 def refund_under_way(acquirer: FakeAcquirer, case: Case) -> None:
-    """The money was asked to go back, and the acquirer takes its time; staff put the difference into suspense."""
+    """The money was asked to go back, and the acquirer takes its time; staff leave the case."""
     made = acquirer._refund
 
     def later(order: Any) -> Any:
@@ -57,7 +57,7 @@ def refund_under_way(acquirer: FakeAcquirer, case: Case) -> None:
     acquirer._refund = later
     with pytest.raises(Conflict, match="not given it back"):
         resolve(case, "give_back")
-    resolve(case, "book")
+    resolve(case, "dismiss")
 
 
 def ring(acquirer: FakeAcquirer, case: Case, **changes: Any) -> Callback:
@@ -153,6 +153,23 @@ def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_
         resolve(case, "give_back")
     resolve(case, "book")
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_B7_what_may_still_go_back_is_not_kept_in_suspense(acquirer: FakeAcquirer, case: Case, made: bool) -> None:
+    acquirer.program("refund", Fault.PENDING)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+    with pytest.raises(Conflict, match="may still give it back"):
+        resolve(case, "book")
+    acquirer.operations["refund", str(case.pk)].status = Status.SUCCEEDED if made else Status.FAILED
+    if made:
+        with pytest.raises(Conflict, match="has given it back meanwhile"):
+            resolve(case, "book")
+        resolve(case, "give_back")
+    else:
+        resolve(case, "book")
+    assert in_suspense() == (Money("0.00", "RUB") if made else BACK)
 
 
 def test_B7_news_of_what_a_case_has_dealt_with_put_nothing_on_the_list_again(acquirer: FakeAcquirer) -> None:
