@@ -235,8 +235,11 @@ def _missing_there(result: Result, left: dict[str, Any], *, at: datetime) -> Non
 
 
 def _vanished(result: Result, *, at: datetime) -> None:
-    """Closes the cases of the day whose difference is not there any more. Chargebacks stay for staff."""
-    open_ = Case.objects.filter(acquirer=result.acquirer, day=result.day, status=Case.Status.OPEN)
+    """Closes the cases of the day whose difference is not there any more.
+
+    Chargebacks stay for staff; so does what the acquirer was asked to give back: that it has is what is not booked yet.
+    """
+    open_ = Case.objects.filter(acquirer=result.acquirer, day=result.day, status=Case.Status.OPEN, sent_at=None)
     for pk in open_.exclude(kind=Kind.CHARGEBACK).exclude(dedupe_key__in=result.seen).values_list("pk", flat=True):
         with transaction.atomic():
             case = Case.objects.select_for_update().get(pk=pk)

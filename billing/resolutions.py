@@ -192,12 +192,12 @@ def _order(case: Case) -> RefundOrder:
 
 def _check_nothing_goes_back(case: Case) -> None:
     """What the acquirer was asked to return is kept in suspense only when it is certain that it does not."""
-    said = _earlier_try(case, _order(case))
-    if said is None:
-        return
+    said = _asked_about(case, _order(case))
     if said.status == Status.SUCCEEDED:
         raise Conflict("The acquirer has given it back meanwhile: choose that, and it is booked.", "given_back")
-    raise Conflict("The acquirer may still give it back. Wait until it says what became of it.", "refund_in_progress")
+    if not said.absent and said.status not in (Status.FAILED, Status.CANCELLED):
+        what = "choose to give it back once more, to hear what became of it" if said.again else "wait for its answer"
+        raise Conflict(f"The acquirer may still give it back, or has done so: {what}.", "refund_in_progress")
 
 
 def _give_back(case: Case, *, at: datetime) -> None:
@@ -217,12 +217,16 @@ def _earlier_try(case: Case, order: RefundOrder) -> Outcome | None:
     """What became of what was asked before, maybe longer ago than its key is known; None where nothing was made."""
     if case.sent_at is None:
         return None
-    clue = Clue(case.created_at, order.amount, "", "", order.payment_our_id, order.payment_reference)
-    said = calls.acquirer(case.acquirer).fetch(Subject.REFUND, order.our_id, "", clue)
+    said = _asked_about(case, order)
     nothing = said.absent or said.again or said.status in (Status.FAILED, Status.CANCELLED)
     if not nothing and said.amount not in (None, order.amount):
         raise _not_made("it made a refund over another amount")
     return None if nothing else said
+
+
+def _asked_about(case: Case, order: RefundOrder) -> Outcome:
+    clue = Clue(case.created_at, order.amount, "", "", order.payment_our_id, order.payment_reference)
+    return calls.acquirer(case.acquirer).fetch(Subject.REFUND, order.our_id, "", clue)
 
 
 def _not_made(why: str) -> Conflict:

@@ -174,7 +174,7 @@ class Staff:
             self._resolve_by(case, ways[case.pk.int % len(ways)])
             if self._world.result == "refused refund_not_made":
                 self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
-            if self._world.result == "refused given_back":
+            if self._world.result in ("refused given_back", "refused refund_in_progress"):
                 self._resolve_by(case, "give_back")
 
     def _win(self, case: Case) -> None:

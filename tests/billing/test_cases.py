@@ -163,6 +163,8 @@ def test_B7_what_may_still_go_back_is_not_kept_in_suspense(acquirer: FakeAcquire
     with pytest.raises(Conflict, match="may still give it back"):
         resolve(case, "book")
     acquirer.operations["refund", str(case.pk)].status = Status.SUCCEEDED if made else Status.FAILED
+    reconciliation.run("fake", AT.date(), at=AT)
+    assert Case.objects.get().status == "open"  # whatever the statement says now
     if made:
         with pytest.raises(Conflict, match="has given it back meanwhile"):
             resolve(case, "book")
@@ -185,6 +187,19 @@ def test_B7_news_of_what_a_case_has_dealt_with_put_nothing_on_the_list_again(acq
     assert (fresh(payment).parked, fresh(payment).next_check_at) == ("", None)
     other = replace(told, amount=Money("198.00", "RUB"))
     assert "took 198" in settlement.apply(payment.pk, other, actor="acquirer:fake", at=AT + MINUTE).parked
+
+
+def test_B7_what_the_acquirer_would_know_again_is_asked_for_again_before_it_is_kept(
+    acquirer: FakeAcquirer, case: Case
+) -> None:
+    acquirer.program("refund", Fault.LOSE_ANSWER)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+    acquirer.program("fetch", Outcome(Status.UNKNOWN, again=True), Outcome(Status.UNKNOWN, again=True))
+    with pytest.raises(Conflict, match="give it back once more"):
+        resolve(case, "book")
+    resolve(case, "give_back")
+    assert in_suspense().amount == 0 and len(acquirer.called("refund")) == 2
 
 
 def disputed(payment: Payment, taken: str, at: Any = AT) -> Case | None:
