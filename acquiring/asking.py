@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from acquiring.http import NotSent, Response, ShutOut, Unanswered
+from acquiring.http import Crowded, NotSent, Response, ShutOut, Unanswered
 from acquiring.reading import Malformed
 from acquiring.types import Outcome
 
 DOOR = frozenset({401, 407, 429})  # statuses of those who let nothing through, in whatever words
 SHUT_OUT = DOOR | {403}  # 403 only in the acquirer's own: there are filters that look at answers, when all is done
+CROWDED = "crowded"  # the code of what waited for its turn in vain
 UNCLEAR = frozenset({408, 409, 425})  # statuses after which nobody can say what was done
 
 
@@ -21,7 +22,8 @@ def told(ask: Callable[[], Outcome]) -> Outcome:
         return ask()
     except NotSent as problem:
         door = isinstance(problem, ShutOut)
-        return replace(Outcome.not_sent(str(problem)), shut_out=door, wait=_wait(problem))
+        code = CROWDED if isinstance(problem, Crowded) else "not_sent"
+        return replace(Outcome.not_sent(str(problem)), code=code, shut_out=door, wait=_wait(problem))
     except (Unanswered, Malformed) as problem:
         return _unknown(problem)
 

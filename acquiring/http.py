@@ -24,9 +24,10 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Adapter", "Client", "NotSent", "Response", "ShutOut", "Unanswered", "exact", "redact"]
+__all__ = ["Adapter", "Client", "Crowded", "NotSent", "Response", "ShutOut", "Unanswered", "exact", "redact"]
 
 REDACTED = "[redacted]"
+TURN = 5.0  # seconds: a customer waits, and a sweep counts on being heard well within its lease
 
 # Compared in lower case without "_" and "-". The customer's e-mail goes too: raw answers are kept for years.
 SECRET_FIELDS = frozenset(
@@ -41,6 +42,10 @@ SECRET_FIELDS = frozenset(
 
 class NotSent(Exception):
     """The acquirer certainly never acted on the request: it did not leave, or was refused at the door (429)."""
+
+
+class Crowded(NotSent):
+    """As many requests of ours as the acquirer bears were on their way: it is our own queue, and says nothing of it."""
 
 
 class ShutOut(NotSent):
@@ -106,8 +111,8 @@ class Client:
     `timeout`: seconds to wait for the answer; `connect_timeout`: seconds to reach the host. `idempotency_header`:
     what this acquirer calls it. `adapter`: replaces the network (a simulator mounts an in-process application).
     `ca_bundle`: a file of certificates (PEM) to trust instead of the usual ones; ValueError where it is missing.
-    `at_once`: no more requests than this are on their way together, of all threads; another one waits for its turn as
-    long as for an answer, and is NotSent then. 0: any number.
+    `at_once`: no more requests than this are on their way together, of all threads; another one waits TURN seconds for
+    its turn, and is Crowded then. 0: any number.
     Never retries, never follows a redirect, keeps no cookie and ignores the proxies of the environment.
     """
 
@@ -192,8 +197,8 @@ class Client:
         if self._turns is None:
             yield
             return
-        if not self._turns.acquire(timeout=self._timeout[1]):
-            raise NotSent("as many requests of ours as the acquirer bears were on their way all the time")
+        if not self._turns.acquire(timeout=TURN):
+            raise Crowded("as many requests of ours as the acquirer bears were on their way all the time")
         try:
             yield
         finally:

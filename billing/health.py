@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from acquiring import registry
+from acquiring import asking, registry
 from acquiring.types import Decline, Outcome, Status
 from billing import events
 from billing.errors import Conflict, NotFound
@@ -28,9 +28,9 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
     """Counts what a call that opens a page or charges a card came to. A decline is an answer like any other.
 
     The last of `settings.ACQUIRER_HEALTH["trip_after"]` failures in a row finds the acquirer down. The parameters of
-    a widget count for nothing where nobody was called for them.
+    a widget count for nothing where nobody was called for them, nor does what stood in our own queue.
     """
-    if outcome.widget and not outcome.raw:
+    if (outcome.widget and not outcome.raw) or outcome.code == asking.CROWDED:
         return
     failed = outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) or not _answered(outcome)
     if not failed and not AcquirerHealth.objects.filter(name=name).exclude(status="closed", failures=0).exists():
@@ -58,6 +58,7 @@ def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
         note(name, outcome, at=at)
     else:
         pause = settings.ACQUIRER_HEALTH["pause"]
+        pause = min(max(pause, outcome.wait or pause), LONGEST)
         rows = AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN, retry_at__lte=at)
         rows.update(retry_at=at + pause, updated_at=at)
 

@@ -32,11 +32,12 @@ def odd(payment: Payment, outcome: Outcome, sure: bool, known: Collection[str] |
 
 
 def is_dealt_with(payment: Payment, outcome: Outcome) -> bool:
-    """Whether a human has resolved the case of just this other amount: news of it come again, and are no news."""
+    """Whether a human has resolved the case of just this capture: news of it come again, and are no news."""
     if outcome.amount is None or outcome.amount.currency.code != payment.currency:
         return False
     told = payment.cases.filter(kind=Case.Kind.AMOUNT_DIFFERS, refund=None, status=Case.Status.RESOLVED)
-    return told.filter(theirs=money.to_minor(outcome.amount)).exists()
+    told = told.filter(reference=outcome.reference) if outcome.reference else told
+    return told.filter(theirs=money.to_minor(outcome.amount)).exclude(resolution="vanished").exists()
 
 
 def odd_refund(refund: Refund, outcome: Outcome, spent: Callable[[], bool]) -> str:

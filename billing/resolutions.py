@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
+from acquiring import registry
 from acquiring.types import Clue, Decline, Outcome, RefundOrder, Status, Subject
 from billing import calls, events, ledger, payments, reconciliation, refunds, sending, settlement, suspense
 from billing.errors import Conflict, Invalid, NotFound
@@ -14,13 +16,14 @@ from billing.models import Account, Case, Payment, Refund
 
 Kind = Case.Kind
 WAYS: dict[str, tuple[str, ...]] = {
-    Kind.MISSING_HERE: ("book", "give_back", "dismiss"),
+    Kind.MISSING_HERE: ("book", "give_back", "went_back", "dismiss"),
     Kind.UNKNOWN_REFUND: ("record", "book", "dismiss"),
     Kind.CHARGEBACK: ("loss", "won"),
     Kind.MISSING_THERE: ("ask", "dismiss"),
-    Kind.AMOUNT_DIFFERS: ("book", "give_back", "dismiss"),
+    Kind.AMOUNT_DIFFERS: ("book", "give_back", "went_back", "dismiss"),
     Kind.STATE_DIFFERS: ("ask", "dismiss"),
 }
+A_WORD = timedelta(days=1)  # an acquirer that has not said by then what became of a refund is not waited for
 
 
 def resolve(
@@ -45,13 +48,16 @@ def resolve(
             _check_it_cannot_be_recorded(case)
             suspense.book(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
-        elif how == "give_back":
+        elif how in ("give_back", "went_back"):
+            suspense.book(case, at=at)
             suspense.book_back(case, at=at)
             _give_up(case, actor=actor, reason=reason, at=at)
         elif how in ("loss", "won"):
             _end_dispute(case, how, at=at)
         elif how == "record":
             _record(case, actor=actor, reason=reason, at=at)
+        elif how == "dismiss":
+            _give_up(case, actor=actor, reason=reason, at=at)
         case.resolved_by_id = resolved_by
         reconciliation.close(case, how, actor=actor, reason=reason, at=at)
     return case
@@ -66,22 +72,24 @@ def _call(case: Case, how: str, *, at: datetime) -> None:
             suspense.book(_lock(case.pk), at=at)
         _give_back(case, at=at)
     elif how == "book" and case.sent_at is not None:
-        _check_nothing_goes_back(case)
+        _check_nothing_goes_back(case, at=at)
 
 
 def ways(case: Case) -> tuple[str, ...]:
     """What may be done about a case.
 
     What a payment of ours brought too much goes back. It is kept in suspense only where the acquirer was asked for that
-    in vain: the invoice may be paid anew, and its customer would have paid twice.
+    in vain: the invoice may be paid anew, and its customer would have paid twice. That it went back is staff's word
+    only where the acquirer tells of no refund.
     """
-    theirs = WAYS[case.kind]
-    too_much = case.refund_id is None and case.theirs > case.ours
-    if not too_much:
-        return tuple(way for way in theirs if way != "give_back")
-    if case.kind == Kind.AMOUNT_DIFFERS and case.sent_at is None:
-        return tuple(way for way in theirs if way != "book")
-    return theirs
+    if case.refund_id is not None or case.theirs <= case.ours:
+        never = {"give_back", "went_back"}
+    elif case.sent_at is None:
+        never = {"went_back", "book"} if case.kind == Kind.AMOUNT_DIFFERS else {"went_back"}
+    else:
+        known = case.acquirer in settings.ACQUIRERS
+        never = {"went_back"} if known and registry.get(case.acquirer).capabilities.statements else set()
+    return tuple(way for way in WAYS[case.kind] if way not in never)
 
 
 def _lock(case_id: uuid.UUID) -> Case:
@@ -190,12 +198,17 @@ def _order(case: Case) -> RefundOrder:
     )
 
 
-def _check_nothing_goes_back(case: Case) -> None:
-    """What the acquirer was asked to return is kept in suspense only when it is certain that it does not."""
+def _check_nothing_goes_back(case: Case, *, at: datetime) -> None:
+    """What the acquirer was asked to return is kept in suspense when it is certain that it does not.
+
+    Where it cannot say, staff have looked there themselves after a day.
+    """
     said = _asked_about(case, _order(case))
     if said.status == Status.SUCCEEDED:
         raise Conflict("The acquirer has given it back meanwhile: choose that, and it is booked.", "given_back")
-    if not said.absent and said.status not in (Status.FAILED, Status.CANCELLED):
+    nothing = said.absent or said.status in (Status.FAILED, Status.CANCELLED)
+    silent = said.status == Status.UNKNOWN and not said.again and case.sent_at and at >= case.sent_at + A_WORD
+    if sending.on_its_way(case, at=at) or not (nothing or silent):
         what = "choose to give it back once more, to hear what became of it" if said.again else "wait for its answer"
         raise Conflict(f"The acquirer may still give it back, or has done so: {what}.", "refund_in_progress")
 

@@ -37,9 +37,9 @@ def withdraw(row: Refund | Case, *, at: datetime) -> None:
     type(row)._default_manager.filter(pk=row.pk, sent_at=at).update(sent_at=None)
 
 
-def on_its_way(payment: Payment, *, at: datetime) -> bool:
-    """Whether the last try of a payment may still be acted upon."""
-    return at < (payment.sent_at or payment.created_at) + _over_after(payment)
+def on_its_way(row: Payment | Case, *, at: datetime) -> bool:
+    """Whether the last try of a payment, or of what a case gives back, may still be acted upon."""
+    return at < (row.sent_at or row.created_at) + _over_after(row)
 
 
 def give_up_at(payment: Payment) -> datetime:

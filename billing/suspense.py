@@ -15,7 +15,7 @@ from billing.models import Case, Payment, Transfer
 
 Kind = Case.Kind
 RETURNED = Q(kind=Kind.UNKNOWN_REFUND) & ~Q(resolution__in=["record", "vanished"])  # in the acquirer's cabinet
-BY_CASE = Q(kind=Kind.AMOUNT_DIFFERS, refund=None, theirs__gt=F("ours"), resolution="give_back")
+BY_CASE = Q(kind=Kind.AMOUNT_DIFFERS, refund=None, theirs__gt=F("ours"), resolution__in=["give_back", "went_back"])
 
 
 def explaining(payment: Payment) -> list[Case]:

@@ -111,7 +111,7 @@ def resume(
         subscription.access_until = seen.valid_till + subscription.plan_ahead.grace
         subscription.paused_at = None
         terms.look_ahead(subscription)
-        data = terms.told(subscription) | {"days": seen.days}
+        data = terms.told(subscription) | {"plan": terms.plan_at(subscription, at).name, "days": seen.days}
         events.change(
             subscription,
             subscription.resume,

@@ -44,7 +44,8 @@ class Book(Way):
     slug, label = "book", "Book to suspense…"
     what = (
         "The difference is booked between cash and suspense, so that our cash is what the acquirer has. A payment that "
-        "still waits over another amount is given up."
+        "still waits over another amount is given up, and its invoice may be paid anew, also by the saved card: see to "
+        "it that what lies in suspense goes back to the customer some other way."
     )
 
 
@@ -53,6 +54,14 @@ class GiveBack(Way):
     what = (
         "What is not booked here is booked to suspense, the acquirer returns it to the card that paid, and suspense is "
         "empty again. A payment that still waits over another amount is given up."
+    )
+
+
+class WentBack(Way):
+    slug, label = "went_back", "It went back…"
+    what = (
+        "You have seen in the acquirer's cabinet that this money went back to the card; the acquirer itself cannot be "
+        "asked. Suspense is empty again. A payment that still waits over another amount is given up."
     )
 
 
@@ -84,7 +93,10 @@ class Ask(Way):
 
 class Dismiss(Way):
     slug, label = "dismiss", "Leave it as it is…"
-    what = "Nothing is booked. The case is closed with your reason, and the same difference makes no other."
+    what = (
+        "Nothing more is booked: what was asked back before stays in suspense. The case is closed with your reason, "
+        "and the same difference makes no other. A payment that still waits over another amount is given up."
+    )
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -99,7 +111,7 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Case)
 class CaseAdmin(WithDeeds):
-    deeds = (Record(), GiveBack(), Book(), Lost(), Won(), Ask(), Dismiss())
+    deeds = (Record(), GiveBack(), WentBack(), Book(), Lost(), Won(), Ask(), Dismiss())
     list_display = (
         telling.moment_column("created_at", "Found"), "get_kind_display", telling.state_column(), "acquirer",
         telling.money_column("their_money", "They say", "theirs"), telling.money_column("our_money", "Ours", "ours"),

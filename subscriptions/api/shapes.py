@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from billing.api.fields import Moment, MoneyText, Sum, state
@@ -97,9 +98,15 @@ class SubscriptionSerializer(serializers.Serializer[Subscription]):
     switches_at = Moment(allow_null=True, help_text="When `next_plan` begins, where its term is paid already.")
     trial = serializers.BooleanField(help_text="Whether it began as a trial.")
     paused_at = Moment(allow_null=True)
-    started_at = Moment(source="anchor_at", allow_null=True)
+    started_at = serializers.SerializerMethodField()
     cancelled_at = Moment(allow_null=True)
     created_at = Moment()
+
+    @extend_schema_field(Moment(allow_null=True))
+    def get_started_at(self, row: Subscription) -> Any:
+        """Months may be counted from a day before anybody came."""
+        begun = max(row.anchor_at, row.created_at) if row.anchor_at else None
+        return begun and Moment().to_representation(begun)
 
 
 class CancellationSerializer(serializers.Serializer[Any]):

@@ -13,6 +13,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(  # once more: an old worker may have made one since 0075
+            "UPDATE subscriptions_subscription SET next_plan_id = NULL, next_price_id = NULL"
+            " WHERE status = 'expired' AND next_plan_id IS NOT NULL",
+            migrations.RunSQL.noop,
+        ),
         migrations.RemoveConstraint(
             model_name='subscription',
             name='subscription_cancelled_has_no_next_plan',

@@ -13,9 +13,9 @@ from django.test import override_settings
 from moneyed import Money
 from requests.adapters import BaseAdapter
 
-from acquiring import asking, options
+from acquiring import asking, http, options
 from acquiring.backends.cloudpayments import CloudPayments
-from acquiring.http import Client, NotSent
+from acquiring.http import Client
 from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
 from tests.acquiring.test_http import answering, server
 
@@ -67,13 +67,14 @@ def test_no_more_requests_than_it_bears_are_on_their_way_and_the_others_wait_the
     assert (answers, desk.most) == ([200] * 8, 3)
 
 
-def test_one_whose_turn_does_not_come_was_not_sent() -> None:
+def test_one_whose_turn_does_not_come_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "TURN", 0.2)
     desk = Desk()
-    client = Client("http://bank.example", timeout=0.2, adapter=desk, at_once=1)
+    client = Client("http://bank.example", timeout=20, adapter=desk, at_once=1)
     [busy] = apart(1, lambda: client.request("GET", "/"))
     assert desk.is_before(1)
-    with pytest.raises(NotSent, match="as many requests"):
-        client.request("GET", "/")
+    told = asking.told(lambda: Outcome(Status.PENDING) if client.request("GET", "/") else Outcome(Status.FAILED))
+    assert (told.decline, told.shut_out, told.code) == (Decline.NOT_SENT, False, asking.CROWDED)
     desk.open.set()
     busy.join(20)
     assert client.request("GET", "/").ok  # the place is free again

@@ -9,22 +9,17 @@ import pytest
 from moneyed import Money
 
 from acquiring.types import Outcome, Status, Subject
-from billing import audit, callbacks, ledger, payments, reconciliation, resolutions, settlement
-from billing.errors import Conflict, Invalid
+from billing import audit, callbacks, ledger, reconciliation, resolutions
+from billing.errors import Conflict
 from billing.models import Callback, Case, Delivery, Payment
 from tests import fake_acquirer
-from tests.billing.desk import AT, MINUTE, fresh, paid, start
-from tests.fake_acquirer import FakeAcquirer, Fault
+from tests.billing.conftest import too_much
+from tests.billing.desk import AT, fresh, paid, start
+from tests.fake_acquirer import FakeAcquirer
 from tests.things import run_until_idle
 
 pytestmark = pytest.mark.django_db
 BACK = Money("100.00", "RUB")
-
-
-@pytest.fixture
-def case(acquirer: FakeAcquirer) -> Case:
-    """The acquirer took 399 for an order of 299."""
-    return too_much(acquirer)
 
 
 @pytest.fixture
@@ -34,15 +29,8 @@ def doorbell(settings: Any) -> FakeAcquirer:
     return fake_acquirer.installed()
 
 
-def too_much(acquirer: FakeAcquirer) -> Case:
-    payment = paid(acquirer)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("399.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
-    return case
-
-
-def resolve(case: Case, how: str) -> Case:
-    return resolutions.resolve(case.pk, how, actor="user:1", reason="ticket 1", at=AT)
+def resolve(case: Case, how: str, at: Any = AT) -> Case:
+    return resolutions.resolve(case.pk, how, actor="user:1", reason="ticket 1", at=at)
 
 
 def refund_under_way(acquirer: FakeAcquirer, case: Case) -> None:
@@ -137,69 +125,6 @@ def test_B7_a_payment_over_another_sum_that_is_given_up_is_told_with_its_invoice
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("0.00", "RUB"))
     run_until_idle(AT)  # dunning and mails hear of it
     assert not Delivery.objects.exclude(error="").exists() and not Delivery.objects.exclude(status="done").exists()
-
-
-def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_vain_to_return_it(
-    acquirer: FakeAcquirer,
-) -> None:
-    payment = start()
-    acquirer.pay(payment.pk)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
-    with pytest.raises(Invalid, match="no way"):  # the customer would pay the invoice again
-        resolve(case, "book")
-    acquirer.program("refund", Fault.DECLINE)
-    with pytest.raises(Conflict, match="has not given it back"):
-        resolve(case, "give_back")
-    resolve(case, "book")
-    assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
-
-
-@pytest.mark.parametrize("made", [True, False])
-def test_B7_what_may_still_go_back_is_not_kept_in_suspense(acquirer: FakeAcquirer, case: Case, made: bool) -> None:
-    acquirer.program("refund", Fault.PENDING)
-    with pytest.raises(Conflict, match="has not given it back"):
-        resolve(case, "give_back")
-    with pytest.raises(Conflict, match="may still give it back"):
-        resolve(case, "book")
-    acquirer.operations["refund", str(case.pk)].status = Status.SUCCEEDED if made else Status.FAILED
-    reconciliation.run("fake", AT.date(), at=AT)
-    assert Case.objects.get().status == "open"  # whatever the statement says now
-    if made:
-        with pytest.raises(Conflict, match="has given it back meanwhile"):
-            resolve(case, "book")
-        resolve(case, "give_back")
-    else:
-        resolve(case, "book")
-    assert in_suspense() == (Money("0.00", "RUB") if made else BACK)
-
-
-def test_B7_news_of_what_a_case_has_dealt_with_put_nothing_on_the_list_again(acquirer: FakeAcquirer) -> None:
-    payment = start()
-    acquirer.pay(payment.pk)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
-    resolve(case, "give_back")
-    Payment.objects.filter(pk=payment.pk).update(next_check_at=AT)  # "it is held there", told late, has it asked about
-    payments.check(payment.pk, at=AT + MINUTE)
-    told = Outcome(Status.SUCCEEDED, amount=Money("199.00", "RUB"), reference=fresh(payment).acquirer_payment_id)
-    settlement.apply(payment.pk, told, actor="acquirer:fake", at=AT + MINUTE)
-    assert (fresh(payment).parked, fresh(payment).next_check_at) == ("", None)
-    other = replace(told, amount=Money("198.00", "RUB"))
-    assert "took 198" in settlement.apply(payment.pk, other, actor="acquirer:fake", at=AT + MINUTE).parked
-
-
-def test_B7_what_the_acquirer_would_know_again_is_asked_for_again_before_it_is_kept(
-    acquirer: FakeAcquirer, case: Case
-) -> None:
-    acquirer.program("refund", Fault.LOSE_ANSWER)
-    with pytest.raises(Conflict, match="has not given it back"):
-        resolve(case, "give_back")
-    acquirer.program("fetch", Outcome(Status.UNKNOWN, again=True), Outcome(Status.UNKNOWN, again=True))
-    with pytest.raises(Conflict, match="give it back once more"):
-        resolve(case, "book")
-    resolve(case, "give_back")
-    assert in_suspense().amount == 0 and len(acquirer.called("refund")) == 2
 
 
 def disputed(payment: Payment, taken: str, at: Any = AT) -> Case | None:

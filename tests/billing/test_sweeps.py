@@ -172,3 +172,9 @@ def test_an_acquirer_that_is_down_is_tried_again_when_it_asks_to_be(acquirer: Fa
         AcquirerHealth.objects.all().delete()
         health.note("fake", replace(BUSY, wait=wait), at=AT)
         assert AcquirerHealth.objects.get().retry_at == AT + pause
+
+
+def test_our_own_queue_says_nothing_of_an_acquirer(acquirer: FakeAcquirer, settings: Any) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": MINUTE}
+    health.note("fake", Outcome(Status.FAILED, decline=Decline.NOT_SENT, code="crowded"), at=AT)
+    assert not AcquirerHealth.objects.exists()
