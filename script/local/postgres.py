@@ -30,11 +30,11 @@ SETTINGS = {
     "wal_compression": "on",
     "random_page_cost": "1.1",
 }
-LEAST, MOST = 256, 1024  # MiB of pages that PostgreSQL keeps itself
+LEAST, MOST = 256, 4096  # MiB of pages that PostgreSQL keeps itself
 
 
 def buffers() -> int:
-    """An eighth of the machine's memory within LEAST and MOST: a million subscriptions fit, and a laptop has room."""
+    """An eighth of the machine's memory within LEAST and MOST: a laptop has room, and taken is only what is used."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
     except (OSError, ValueError):
