@@ -184,6 +184,10 @@ CASES = {
         "UPDATE subscriptions_subscription SET access_until = valid_till + interval '2 days 1 second'"
         " WHERE status = 'active'"
     ],
+    "subscription.switches": [  # to a term that nobody paid ahead
+        "UPDATE subscriptions_subscription SET next_plan_id = plan_id, next_price_id = price_id,"
+        " switches_at = now() + interval '9 days' WHERE status = 'active'"
+    ],
     "subscription.moves_on": ["UPDATE subscriptions_subscription SET next_action_at = NULL WHERE status = 'active'"],
     "period.sequence": [
         "INSERT INTO subscriptions_period (subscription_id, number, months, starts_at, ends_at, invoice_id, created_at,"
