@@ -19,13 +19,19 @@ pytestmark = pytest.mark.django_db
 LATER = AT + HOUR
 
 
-def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_vain_to_return_it(
-    acquirer: FakeAcquirer,
-) -> None:
+def taken_in_part(acquirer: FakeAcquirer) -> tuple[Payment, Case]:
+    """Of 299 asked for 199 were taken, and the statement tells of it."""
     payment = start()
     acquirer.pay(payment.pk)
     acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
     [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    return payment, case
+
+
+def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_vain_to_return_it(
+    acquirer: FakeAcquirer,
+) -> None:
+    payment, case = taken_in_part(acquirer)
     with pytest.raises(Invalid, match="no way"):  # the customer would pay the invoice again
         resolve(case, "book")
     acquirer.program("refund", Fault.DECLINE)
@@ -67,19 +73,13 @@ def test_B7_that_it_went_back_is_staff_s_word_only_where_the_acquirer_tells_of_n
 
 
 def test_B7_a_payment_over_another_sum_is_given_up_when_its_case_is_left(acquirer: FakeAcquirer) -> None:
-    payment = start()
-    acquirer.pay(payment.pk)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    payment, case = taken_in_part(acquirer)
     resolve(case, "dismiss")
     assert (fresh(payment).status, fresh(payment).parked, fresh(payment).next_check_at) == ("cancelled", "", None)
 
 
 def test_B7_a_case_that_closed_by_itself_has_dealt_with_nothing(acquirer: FakeAcquirer) -> None:
-    payment = start()
-    acquirer.pay(payment.pk)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    payment, case = taken_in_part(acquirer)
     resolve(case, "dismiss")
     Case.objects.update(resolution="vanished")
     told = Outcome(Status.SUCCEEDED, amount=Money("199.00", "RUB"), reference=fresh(payment).acquirer_payment_id)
@@ -106,10 +106,7 @@ def test_B7_what_may_still_go_back_is_not_kept_in_suspense(acquirer: FakeAcquire
 
 
 def test_B7_news_of_what_a_case_has_dealt_with_put_nothing_on_the_list_again(acquirer: FakeAcquirer) -> None:
-    payment = start()
-    acquirer.pay(payment.pk)
-    acquirer.operations["payment", str(payment.pk)].amount = Money("199.00", "RUB")
-    [case] = reconciliation.run("fake", AT.date(), at=AT).opened
+    payment, case = taken_in_part(acquirer)
     resolve(case, "give_back")
     Payment.objects.filter(pk=payment.pk).update(next_check_at=AT)  # "it is held there", told late, has it asked about
     payments.check(payment.pk, at=AT + MINUTE)
