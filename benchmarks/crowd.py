@@ -147,7 +147,7 @@ def _by_the_hour(tick: str) -> None:
         auto_renew="false",
         anchor_at=begun,
         valid_till=begun,
-        access_until="now() + interval '60 days'",
+        access_until=f"{begun} + ceil({HELD} * 3600000000.0 / {RATE})::float8 * interval '1 microsecond'",
     )
     into(
         "subscriptions_meter",

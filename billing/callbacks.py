@@ -22,6 +22,7 @@ from billing import (
     receipts,
     reconciliation,
     refunds,
+    second_holds,
     settlement,
     suspense,
     sweeps,
@@ -165,6 +166,9 @@ def _act(callback: Callback, notice: Notice, at: datetime) -> str:
         return _note_receipt(callback, payment, said, at)
     if notice.trusted and not payment.is_live and said.status in (Status.FAILED, Status.CANCELLED):
         return payment.parked  # old news: whether its page is closed now, only our own asking can tell
+    if other := second_holds.heard_of(payment, said, at=at):
+        callback.subject_id = other.pk
+        return ""
     found = payments.check_as(payment.pk, said.reference, at=at) if said.status == Status.SUCCEEDED else payment
     if notice.trusted and not _is_doubtful(payment, said):
         payment = settlement.apply(payment.pk, said, actor=f"acquirer:{callback.acquirer}", at=at)

@@ -140,7 +140,7 @@ def answered(payment: Payment, answer: Outcome, *, at: datetime, first: bool = F
 
 def check(payment_id: uuid.UUID, *, at: datetime) -> Payment:
     """Asks the acquirer what became of a payment, and applies the answer. Raises NotFound."""
-    payment = _get(payment_id)
+    payment = get(payment_id)
     if payment.status == Payment.Status.SUCCEEDED:
         return payment
     backend = calls.acquirer(payment.acquirer)
@@ -160,7 +160,7 @@ def check_as(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment:
     Returns the payment that it turned out to be; this one where the acquirer knows of no such capture. Raises
     NotFound; Unanswered where it cannot say.
     """
-    payment = _get(payment_id)
+    payment = get(payment_id)
     if not payment.acquirer_payment_id or reference in ("", payment.acquirer_payment_id):
         return payment
     outcome = calls.acquirer(payment.acquirer).fetch(Subject.PAYMENT, "", reference)
@@ -177,7 +177,7 @@ def cancel(payment_id: uuid.UUID, *, at: datetime, patient: bool = False) -> Pay
     The payment may turn out paid after all. A page that its acquirer cannot close is `patient`ly left to its customer;
     else it is given up here, followed until its time is over, and what is paid on it goes back. Raises NotFound.
     """
-    payment = _get(payment_id)
+    payment = get(payment_id)
     if not payment.is_live:
         return payment
     outcome = _voided(payment, at)
@@ -196,7 +196,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 
     Raises NotFound; Conflict `not_authorized`.
     """
-    payment = _get(payment_id)
+    payment = get(payment_id)
     if payment.status == Payment.Status.SUCCEEDED:
         return payment
     if payment.status != Payment.Status.AUTHORIZED:
@@ -289,7 +289,8 @@ def _never_arrived(payment: Payment, said: Outcome, *, at: datetime) -> Payment:
     return settlement.apply(payment.pk, said if waits else NEVER_ARRIVED, actor=f"acquirer:{payment.acquirer}", at=at)
 
 
-def _get(payment_id: uuid.UUID) -> Payment:
+def get(payment_id: uuid.UUID) -> Payment:
+    """The payment, with what a call about it needs. Raises NotFound."""
     try:
         return Payment.objects.select_related("invoice", "user", "method").get(pk=payment_id)
     except Payment.DoesNotExist:

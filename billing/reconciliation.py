@@ -14,7 +14,7 @@ from django.db.models import Q, Sum
 from acquiring import registry
 from acquiring.http import Unanswered
 from acquiring.types import Outcome, StatementLine, Status, Subject
-from billing import calls, events, ledger, money, outcomes, payments, refunds, statements, suspense
+from billing import calls, events, ledger, money, outcomes, payments, refunds, second_holds, statements, suspense
 from billing.models import Case, Payment, Refund
 from billing.statements import Ours
 
@@ -171,6 +171,8 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
         return
     if said.status == Status.SUCCEEDED and said.reference != ours.acquirer_payment_id:
         ours = payments.check_as(ours.pk, said.reference, at=at)  # our order may be captured under another id
+    if said.status == Status.AUTHORIZED:
+        ours = second_holds.release(ours.pk, said.reference, at=at) or ours
     dealt_with = ours.pk in known.dealt_with
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost
@@ -264,11 +266,8 @@ def _note(
     theirs = said.amount if said.amount is not None and said.status == Status.SUCCEEDED else ours * 0
     row = (rows or {}).get("refund") or (rows or {}).get("payment")
     key = f"{result.acquirer}:{kind}:{row.pk if row else said.reference}:{money.to_minor(theirs)}"
-    more = rows or {"acquirer": result.acquirer}
-    reference = said.reference[:255]
-    case, new = _open(
-        key, kind, reference=reference, ours=ours, theirs=theirs, day=result.day, sentence=sentence, at=at, **more
-    )
+    more: dict[str, Any] = {"reference": said.reference[:255]} | (rows or {"acquirer": result.acquirer})
+    case, new = _open(key, kind, ours=ours, theirs=theirs, day=result.day, sentence=sentence, at=at, **more)
     result.seen.add(case.dedupe_key)
     result.opened += [case] if new else []
 

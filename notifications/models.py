@@ -17,7 +17,7 @@ class Message(models.Model):
         DISMISSED = "dealt", "Dealt with by hand"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    event = models.ForeignKey("billing.Event", on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey("billing.Event", on_delete=models.PROTECT, related_name="+", db_index=False)
     recipient = models.EmailField()
     subject = models.CharField(max_length=200)
     body = models.TextField()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -215,21 +214,14 @@ class Visitor:
         """
         for page, bank in self.pages.items():
             payment = bank.books.first(BankPayment, "id = ?", page)
-            if payment and payment.amount and self._may_be_opened_again(payment):
+            if payment and payment.amount and payment.status in ("declined", "voided", "expired"):
                 self.world.diary.fault("page_reopened")
                 self.world.watch.reopened.add(ours(payment))
-                till = stamp(self.world.now + timedelta(hours=1))
-                open_again = replace(payment, status="created", expires_at=till, decline_code="", finished_at="")
-                bank.books.save(open_again)
+                bank.desk.open_again(page, stamp(self.world.now + timedelta(hours=1)))
                 paid = bank.desk.pay(page, read(GOOD[0], "12/38", "123"))
                 self._courier.told_for_certain(bank, page)
                 self._note("pay an old page", paid)
                 return
-
-    def _may_be_opened_again(self, payment: BankPayment) -> bool:
-        """Where CloudPayments holds first, a page paid anew would be told under the number of the hold before."""
-        closed = payment.status in ("declined", "voided", "expired")
-        return closed and not (payment.tongue == "cloudpayments" and payment.tongue in self.world.two_stage)
 
     def _at_the_bank(self, page: str, card: str) -> None:
         bank, plastic = self.pages[page], read(card, "12/38", "123")

@@ -162,7 +162,8 @@ class Staff:
             case.refresh_from_db()
             if case.status != Case.Status.OPEN:
                 return
-        ways = [way for way in resolutions.ways(case) if way not in ("dismiss", "won")]
+        never = ("dismiss", "won") if self._went_back(case) else ("dismiss", "won", "went_back")
+        ways = [way for way in resolutions.ways(case) if way not in never]
         if case.kind == Case.Kind.CHARGEBACK and case.pk.int % 3 == 0:
             self._win(case)
             return
@@ -176,6 +177,11 @@ class Staff:
                 self._resolve_by(case, "book")  # a part came back otherwise: the rest stays in suspense
             if self._world.result in ("refused given_back", "refused refund_in_progress"):
                 self._resolve_by(case, "give_back")
+
+    def _went_back(self, case: Case) -> bool:
+        """Whether the cabinet shows that money of this payment went back."""
+        theirs = payment_of(self._world.banks[case.acquirer], case.acquirer, case.reference)
+        return theirs is not None and theirs.refunded > 0
 
     def _win(self, case: Case) -> None:
         """The customer's bank returns what it took back; then staff say so, as often as it needs."""

@@ -12,6 +12,7 @@ LATE = """
        AND (moving.due_at < %(at)s - %(overdue)s OR move.status <> 'announced'
             OR (moving.told_at IS NULL AND move.updated_at < %(at)s - %(overdue)s))"""
 
+# Whom staff have moved to another plan for nothing, and who came back of his own choice, has seen the price then.
 UNTOLD = """
     SELECT period.subscription_id AS subscription, period.number, before.price_id AS price_before, period.price_id
       FROM subscriptions_period period
@@ -23,7 +24,14 @@ UNTOLD = """
        AND NOT EXISTS (SELECT FROM subscriptions_moving moving
                          JOIN subscriptions_pricemove move ON move.id = moving.move_id
                         WHERE moving.subscription_id = period.subscription_id AND move.to_price_id = period.price_id
-                          AND moving.outcome = 'moved' AND moving.settled_at <= period.created_at)"""
+                          AND moving.outcome = 'moved' AND moving.settled_at <= period.created_at)
+       AND NOT EXISTS (SELECT FROM billing_event gone
+                         JOIN billing_event chosen ON chosen.subject_type = gone.subject_type
+                              AND chosen.subject_id = gone.subject_id AND chosen.id > gone.id
+                        WHERE gone.subject_type = 'subscription' AND gone.subject_id = period.subscription_id
+                          AND gone.kind = 'subscription.upgraded' AND gone.at > before.created_at
+                          AND chosen.kind IN ('subscription.change_asked', 'subscription.change_planned')
+                          AND chosen.at <= period.created_at)"""
 
 audit.register(
     Check("price.moves_on", "Who is to have another price is told, and moved, in time.", LATE),

@@ -112,11 +112,11 @@ class FakeAcquirer:
             operation.status, operation.at = status, datetime.now(UTC)
             return told(operation)
 
-    def pay_again(self, our_id: UUID | str) -> Outcome:
-        """Misbehaves: takes the money of an order once more, under another reference."""
+    def pay_again(self, our_id: UUID | str, status: Status = Status.SUCCEEDED) -> Outcome:
+        """Misbehaves: takes (or holds) the money of an order once more, under another reference."""
         with self._lock:
             first = self.operations[Subject.PAYMENT, str(our_id)]
-            again = replace(first, reference=f"pay_{next(self._numbers)}", status=Status.SUCCEEDED)
+            again = replace(first, reference=f"pay_{next(self._numbers)}", status=status)
             again.at = datetime.now(UTC)
             self.operations[Subject.PAYMENT, again.reference] = again
             return told(again)
@@ -170,7 +170,7 @@ class FakeAcquirer:
         return self._act("capture", charge, lambda: self._capture(our_id))
 
     def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
-        return self._act("void", our_id, lambda: self._void(our_id))
+        return self._act("void", our_id, lambda: self._void(our_id, reference))
 
     def refund(self, order: RefundOrder) -> Outcome:
         return self._act("refund", order, lambda: self._refund(order))
@@ -243,10 +243,12 @@ class FakeAcquirer:
         named = (each for each in self.operations.values() if each.subject == subject and each.reference == reference)
         return next(named, None) if reference else None
 
-    def _void(self, our_id: str) -> Outcome:
+    def _void(self, our_id: str, reference: str) -> Outcome:
         key = (Subject.PAYMENT, our_id)
         # An id never heard of is closed in advance: a checkout still on its way must not open.
-        operation = self.operations.setdefault(key, Operation(*key, "", None, Status.CANCELLED))
+        operation = self._named(Subject.PAYMENT, reference) or self.operations.setdefault(
+            key, Operation(*key, "", None, Status.CANCELLED)
+        )
         if operation.status not in FINAL:
             operation.status = Status.CANCELLED
         return told(operation)

@@ -73,6 +73,10 @@ class Visitor:
         """The money of a paid order is taken once more. Returns the second payment object."""
         return self._control("POST", f"payments/{payment_id}/again")
 
+    def open_again(self, payment_id: str) -> dict[str, Any]:
+        """A page that was closed unpaid can be paid after all. Returns the payment object."""
+        return self._control("POST", f"payments/{payment_id}/open")
+
     def _control(self, method: str, path: str, **parts: Any) -> Any:
         answer = self.http.request(method, f"{self.url}/control/{path}", timeout=10, **parts)
         assert answer.ok, answer.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
@@ -205,6 +206,14 @@ def capture_again(payment_id: str) -> Response:
     """Takes the money of a paid order once more, under another id, as a bank must not."""
     bank = the_bank()
     return reply(201, bank.desk.capture_again(payment_id).as_json(bank.journal.public_url))
+
+
+@control.post("/control/payments/<payment_id>/open")
+def open_again(payment_id: str) -> Response:
+    """Opens a page that was closed unpaid for another hour, as a bank must not."""
+    bank = the_bank()
+    till = stamp(bank.journal.now() + timedelta(hours=1))
+    return reply(200, bank.desk.open_again(payment_id, till).as_json(bank.journal.public_url))
 
 
 def _amount() -> int:

@@ -109,6 +109,23 @@ class Desk:
                 raise Refusal(409, "not_captured", f"the payment is {payment.status}")
             return self._again(payment)
 
+    def open_again(self, payment_id: str, till: str) -> Payment:
+        """Misbehaves: opens a page that was closed unpaid until the stamp `till`. Raises Refusal (404, 409).
+
+        Where the next try is a payment of its own, what was tried on this page before keeps its number.
+        """
+        with self._books.transaction():
+            payment = self.get(payment_id)
+            if payment.status not in ("declined", "voided", "expired") or not payment.amount:
+                raise Refusal(409, "not_closed", f"the payment is {payment.status}")
+            if payment.tongue in LOOSE and self._books.number(payment.id):
+                self._set_aside(payment)
+            payment = replace(
+                payment, status="created", expires_at=till, decline_code="", finished_at="", challenge_tries=0
+            )
+            self._books.save(payment)
+            return payment
+
     def get(self, payment_id: str) -> Payment:
         """The payment with our id. Raises Refusal (404)."""
         return self._up_to_date(self._books.first(Payment, "id = ?", payment_id))
@@ -198,12 +215,17 @@ class Desk:
             return self._goes_on(payment, decline)
         if payment.origin != "page" or payment.tongue not in LOOSE:
             return self._close(payment, "declined", decline)
-        at = self._now()
-        tried = replace(payment, id=self._journal.new_id("pay"), origin="try", created_at=at)
+        tried = self._set_aside(payment)
+        self._books.save(replace(payment, status="created", card="", challenge_tries=0, updated_at=self._now()))
+        return self._close(tried, "declined", decline)
+
+    def _set_aside(self, payment: Payment) -> Payment:
+        """What was tried on a page as a payment of its own, with the number it was told under."""
+        tried = replace(payment, id=self._journal.new_id("pay"), origin="try", created_at=self._now())
         self._books.add(tried)
         self._books.query("UPDATE numbers SET id = ? WHERE id = ?", tried.id, payment.id)
-        self._books.save(replace(payment, status="created", card="", challenge_tries=0, updated_at=at))
-        return self._close(tried, "declined", decline)
+        self._books.query("UPDATE operations SET id = ?, payment_id = ? WHERE id = ?", tried.id, tried.id, payment.id)
+        return tried
 
     def _goes_on(self, payment: Payment, decline: str) -> Payment:
         payment = replace(payment, status="created", decline_code=decline, challenge_tries=0, updated_at=self._now())

@@ -25,6 +25,7 @@ class Event(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="+",
+        db_index=False,
         help_text="The customer whom it concerns.",
     )
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
@@ -50,7 +51,7 @@ class Delivery(models.Model):
         PARKED = "parked", "Parked"
 
     id = models.BigAutoField(primary_key=True)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     handler = models.CharField(max_length=120)
     status = models.CharField(max_length=8, choices=Status, default=Status.DUE)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -74,7 +75,7 @@ class RequestKey(models.Model):
     """An `Idempotency-Key` and the first answer given to it. A row without an answer is a request in flight."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=100)
     path = models.CharField(max_length=200)
     body_digest = models.CharField(max_length=64)

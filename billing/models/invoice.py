@@ -42,7 +42,9 @@ class Invoice(StatefulModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.BigIntegerField(unique=True, editable=False, db_default=NextNumber())
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="invoices")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="invoices", db_index=False
+    )
     status = FSMField(max_length=16, choices=Status, default=Status.DRAFT, protected=True)
     purpose = models.CharField(max_length=32, help_text="What it is for: subscription, top_up, product.")
     account = models.ForeignKey(
@@ -97,7 +99,7 @@ class Invoice(StatefulModel):
 class InvoiceLine(models.Model):
     """One line: quantity x unit price - discount = amount, in minor units of the invoice's currency."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines", db_index=False)
     position = models.PositiveSmallIntegerField(default=1)
     product = models.CharField(max_length=80, help_text='Code of what was sold, such as "plan:year".')
     description = models.CharField(max_length=200)

@@ -26,7 +26,7 @@ class Account(models.Model):
         WALLET = "wallet", "Wallet"
 
     kind = models.CharField(max_length=16, choices=Kind)
-    code = models.CharField(max_length=80, unique=True, help_text='Such as "cash:sandbox:RUB".')
+    code = models.CharField(max_length=80, help_text='Such as "cash:sandbox:RUB".')
     currency = models.CharField(max_length=3)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="wallets"
@@ -38,6 +38,8 @@ class Account(models.Model):
 
     class Meta:
         constraints = (
+            # Not `unique=True`, which in Django comes with a second index, for LIKE.
+            models.UniqueConstraint(fields=["code"], name="account_code"),
             # Also the target of the transfers' composite foreign keys: a transfer cannot cross currencies.
             models.UniqueConstraint(fields=["id", "currency"], name="account_currency"),
             models.CheckConstraint(condition=Q(balance__gte=0), name="account_never_below_zero"),
@@ -57,7 +59,7 @@ class Transfer(models.Model):
     A mistake is undone by a second transfer. `reference` names the one thing that it books ("payment:<id>").
     """
 
-    reference = models.CharField(max_length=80, unique=True)
+    reference = models.CharField(max_length=80)
     debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="debits")
     credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="credits")
     amount = models.BigIntegerField()
@@ -68,6 +70,7 @@ class Transfer(models.Model):
 
     class Meta:
         constraints = (
+            models.UniqueConstraint(fields=["reference"], name="transfer_reference"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="transfer_amount_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="transfer_two_accounts"),
         )

@@ -31,7 +31,9 @@ class Payment(StatefulModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payments")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payments", db_index=False
+    )
     status = FSMField(max_length=12, choices=Status, default=Status.CREATED, protected=True)
     amount = models.BigIntegerField(help_text="Minor units.")
     currency = models.CharField(max_length=3)

@@ -47,7 +47,9 @@ def existing_currency(code: str) -> None:
 class PersonalDiscount(models.Model):
     """A percent off every term that somebody pays for while it is valid. Of several the highest counts."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="personal_discounts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="personal_discounts", db_index=False
+    )
     percent = models.SmallIntegerField(validators=PERCENTS)
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True, help_text="Empty: without an end.")

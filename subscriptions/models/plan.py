@@ -116,7 +116,7 @@ class Price(models.Model):
     Once it is used it is frozen: a trigger refuses to change or delete it (migration 0061).
     """
 
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices", db_index=False)
     amount = models.BigIntegerField(help_text="Minor units (kopecks), for the whole term.")
     currency = models.CharField(max_length=3, default="RUB")
     starts_at = models.DateTimeField()

@@ -74,7 +74,7 @@ class Moving(models.Model):
         MOVED = "moved", "Moved"
         KEPT = "kept", "Keeps its price"
 
-    move = models.ForeignKey(PriceMove, on_delete=models.PROTECT, related_name="movings")
+    move = models.ForeignKey(PriceMove, on_delete=models.PROTECT, related_name="movings", db_index=False)
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="movings")
     from_price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="+")
     told_at = models.DateTimeField(null=True, blank=True, help_text="When the customer was sent the notice.")

@@ -38,7 +38,9 @@ class Subscription(StatefulModel):
     told_as: ClassVar[dict[str, str]] = {"active": "activated"}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="subscriptions", db_index=False
+    )
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="subscriptions")
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="subscriptions")
     status = FSMField(max_length=12, choices=Status, default=Status.PENDING, protected=True)
@@ -136,8 +138,8 @@ class Subscription(StatefulModel):
             models.Index(
                 fields=["next_charge_at"], condition=Q(next_charge_at__isnull=False), name="subscription_charge_due"
             ),
-            models.Index(  # what the guard of renewals looks at
-                fields=["valid_till"],
+            models.Index(  # what the guard of renewals looks at; not `valid_till`, which moves with each hour charged
+                fields=["access_until"],
                 condition=Q(auto_renew=True, status__in=["active", "past_due"]),
                 name="subscription_renewing",
             ),
@@ -217,7 +219,7 @@ class Period(models.Model):
     `plan` and `price` are those that it was billed at; a charge by the hour names none.
     """
 
-    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="periods", db_index=False)
     number = models.PositiveIntegerField(help_text="1 for the first.")
     months = models.PositiveSmallIntegerField()
     days = models.PositiveSmallIntegerField(
@@ -249,7 +251,6 @@ class Period(models.Model):
         ordering = ("subscription", "number")
         constraints = (
             models.UniqueConstraint(fields=["subscription", "number"], name="period_number"),
-            models.UniqueConstraint(fields=["subscription", "starts_at"], name="period_start"),
             models.UniqueConstraint(
                 fields=["subscription"],
                 condition=Q(starts_at__isnull=True, closed_at__isnull=True),

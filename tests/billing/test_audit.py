@@ -130,7 +130,7 @@ CASES = {
         STRAY.replace("debit_id, credit_id, 1", "debit_id, debit_id, 1"),
     ],
     "transfer.once+*": [
-        "ALTER TABLE billing_transfer DROP CONSTRAINT billing_transfer_reference_key",
+        "ALTER TABLE billing_transfer DROP CONSTRAINT transfer_reference",
         "INSERT INTO billing_transfer (reference, debit_id, credit_id, amount, currency, description, at, booked_at)"
         " SELECT reference, credit_id, debit_id, amount, currency, '', now(), now() FROM billing_transfer WHERE"
         " reference IN (SELECT reference FROM billing_transfer WHERE reference LIKE 'payment:%' LIMIT 1)",

@@ -12,8 +12,8 @@ from moneyed import Money
 
 from acquiring import registry
 from acquiring.types import Charge
-from billing import audit, checkouts, ledger, reconciliation, refunds
-from billing.models import Callback, Case, Invoice, Payment, Refund
+from billing import audit, checkouts, ledger, payments, reconciliation, refunds
+from billing.models import Callback, Case, Event, Invoice, Payment, Refund
 from tests.local_bank import LocalBank, eventually
 from tests.scenarios.story import Story
 from tests.things import now, plan
@@ -191,6 +191,24 @@ def test_nobody_pays_for_what_was_closed_here(called: Trip) -> None:
     assert called.charges() == []
     [line] = called.bank.operations()
     assert line["state"] == "declined"
+
+
+def test_a_page_that_holds_a_sum_again_after_it_was_released_is_found_in_the_statement(
+    trip: Trip, settings: Any
+) -> None:
+    settings.ACQUIRERS[NAME]["two_stage"] = True
+    page = trip.subscribe().redirect_url
+    trip.pay()
+    payments.check(trip.payment.pk, at=trip.at)
+    assert payments.cancel(trip.payment.pk, at=trip.at).status == "cancelled"
+    trip.bank.open_again(page.rpartition("/")[2])
+    trip.bank.pay(page)
+    assert sorted(each["state"] for each in trip.bank.operations()) == ["authorized", "voided"]
+    for _ in range(2):
+        trip.agree()
+    assert {each["state"] for each in trip.bank.operations()} == {"voided"}
+    assert Event.objects.filter(kind="payment.hold_released").count() == 1
+    assert (trip.payment.status, trip.payment.parked, trip.charges()) == ("cancelled", "", [])
 
 
 def test_a_widget_whose_amount_was_changed_is_not_paid(called: Trip, settings: Any) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from billing import events
 from billing.errors import Conflict
@@ -81,6 +81,21 @@ def test_P13_the_next_term_is_of_the_plan_and_price_of_before(bank: FakeAcquirer
     assert [payment.amount for payment in vera.payments] == [29_900, 29_900]
     assert (vera.row.plan.code, vera.row.price.amount, vera.row.next_plan) == ("month", 29_900, None)
     assert right(END)
+
+
+def test_B2_whoever_comes_back_to_his_old_plan_by_choice_has_seen_what_it_costs_now(bank: FakeAcquirer) -> None:
+    vera = Renewing(bank, "month", MORNING)
+    Price.objects.create(plan=vera.row.plan, amount=39_900, currency="RUB", starts_at=at("2026-02-01T00:00"))
+    favour(vera.row, "gold", SOON)
+    next_plans.keep_plan(vera.row.pk, actor="test", at=SOON, expected_price=rub(599))
+    next_plans.plan_next(vera.row.pk, "month", actor="test", at=SOON, expected_price=rub(399))
+    vera.go(END)
+    assert [payment.amount for payment in vera.payments] == [29_900, 39_900]
+    assert right(END)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger, which would refuse this
+        cursor.execute("UPDATE billing_event SET kind = 'seen' WHERE kind = 'subscription.change_planned'")
+    assert not right(END)  # without his choice nobody has told him
 
 
 def test_P13_whoever_keeps_the_favour_sees_its_price_first(bank: FakeAcquirer) -> None:

@@ -180,7 +180,9 @@ class CloudPayments:
             closed = answer.status is _DONE or answer.code == "refused"  # closed before, or paid: the look will tell
         truth = lookups.payment(self._door, our_id, reference)
         if truth.status is Status.AUTHORIZED:
-            self._door.post("/payments/void", {"TransactionId": int(truth.reference)}, f"{our_id}:void")
+            # The key is the transaction's: of one order more than one may be held within the hour that a key lives.
+            key = f"{our_id}:void:{truth.reference}"
+            self._door.post("/payments/void", {"TransactionId": int(truth.reference)}, key)
             return lookups.again(lambda: lookups.by_reference(self._door, truth.reference))
         waits = truth.absent or (truth.status is Status.PENDING and truth.decline is not None)
         if not (clue.page_url and waits):
