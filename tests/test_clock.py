@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,16 @@ def test_the_settings_move_the_clock_of_a_laptop_and_of_nothing_else(tmp_path: P
     assert int(moved.stdout) >= datetime.now(UTC).year + 10, moved.stderr
     refused = settings_with(CLOCK_FILE=str(file), DEBUG="0")
     assert refused.returncode != 0 and "only with DEBUG on" in refused.stderr
+
+
+def test_the_scheduler_keeps_the_real_time(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    file.write_text(str(3_660 * 86_400))
+    told = json.dumps({"CLOCK_FILE": str(file)})
+    tell = f"import json; from local.environment import scheduler; print(json.dumps(scheduler({told})))"
+    done = subprocess.run([sys.executable, "-c", tell], cwd=ROOT / "script", capture_output=True, text=True, check=True)
+    beat = settings_with(DEBUG="1", **json.loads(done.stdout))
+    assert int(beat.stdout) <= datetime.now(UTC).year, beat.stderr
 
 
 @pytest.mark.parametrize("step", ["-1d", "+0.5d", "1d", "+1y", "+99999d", ""])

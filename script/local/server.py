@@ -151,7 +151,8 @@ class Server:
         bind = url(self.host, self.port).removeprefix("http://")
         commands = {"web": programs.web(bind), "worker": programs.worker(), "beat": programs.beat()}
         for name, command in commands.items():
-            self.children.start(name, command, env=self.env)
+            env = environment.scheduler(self.env) if name == "beat" else self.env
+            self.children.start(name, command, env=env)
 
     def welcome(self, seconds: float) -> str:
         shop = self.env["PUBLIC_URL"].rstrip("/")
