@@ -56,6 +56,7 @@ class Acquirer(Protocol):
     def void(self, our_id: str, reference: str, clue: Clue = NO_CLUE) -> Outcome:
         """Releases a hold, or closes a page that nobody paid. SUCCEEDED when it was paid after all.
 
+        Without `our_id` it releases what bears `reference` and touches nothing else of the same order.
         Also makes sure that a charge with `our_id` still on its way can never succeed, where the acquirer can.
         """
         ...

@@ -23,6 +23,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     Kind.AMOUNT_DIFFERS: ("book", "give_back", "went_back", "dismiss"),
     Kind.STATE_DIFFERS: ("ask", "dismiss"),
 }
+NOT_MADE = (Status.FAILED, Status.CANCELLED)
 A_WORD = timedelta(days=1)  # an acquirer that has not said by then what became of a refund is not waited for
 
 
@@ -206,7 +207,7 @@ def _check_nothing_goes_back(case: Case, *, at: datetime) -> None:
     said = _asked_about(case, _order(case))
     if said.status == Status.SUCCEEDED:
         raise Conflict("The acquirer has given it back meanwhile: choose that, and it is booked.", "given_back")
-    nothing = said.absent or said.status in (Status.FAILED, Status.CANCELLED)
+    nothing = said.absent or said.status in NOT_MADE
     silent = said.status == Status.UNKNOWN and not said.again and case.sent_at and at >= case.sent_at + A_WORD
     if sending.on_its_way(case, at=at) or not (nothing or silent):
         what = "choose to give it back once more, to hear what became of it" if said.again else "wait for its answer"
@@ -220,8 +221,11 @@ def _give_back(case: Case, *, at: datetime) -> None:
         if not sending.claim(case, at=at):
             raise _not_made("an earlier try may still be under way")
         said = calls.acquirer(case.acquirer).refund(order)
-        if case.sent_at is None and (said.decline == Decline.NOT_SENT or said.shut_out):
+        unheard = said.decline == Decline.NOT_SENT or said.shut_out
+        if case.sent_at is None and unheard:
             sending.withdraw(case, at=at)
+        elif said.status in NOT_MADE and not unheard:
+            sending.over(case, at=at)
     if said.status != Status.SUCCEEDED:
         raise _not_made(said.message or said.status)
 
@@ -231,7 +235,7 @@ def _earlier_try(case: Case, order: RefundOrder) -> Outcome | None:
     if case.sent_at is None:
         return None
     said = _asked_about(case, order)
-    nothing = said.absent or said.again or said.status in (Status.FAILED, Status.CANCELLED)
+    nothing = said.absent or said.again or said.status in NOT_MADE
     if not nothing and said.amount not in (None, order.amount):
         raise _not_made("it made a refund over another amount")
     return None if nothing else said

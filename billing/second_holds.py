@@ -34,13 +34,13 @@ def release(payment_id: uuid.UUID, reference: str, *, at: datetime) -> Payment |
     payment = payments.get(payment_id)
     if not payment.acquirer_payment_id or reference in ("", payment.acquirer_payment_id):
         return payment if payment.is_live else payments.check(payment_id, at=at)
-    backend, ours = calls.acquirer(payment.acquirer), str(payment.pk)
+    backend = calls.acquirer(payment.acquirer)
     held = backend.fetch(Subject.PAYMENT, "", reference)
     if held.status == Status.UNKNOWN and not held.absent:
         raise Unanswered(held.message)
     if not _is_another(payment, held, reference):
         return None
-    said = backend.void(ours, reference) if held.status == Status.AUTHORIZED else held
+    said = backend.void("", reference) if held.status == Status.AUTHORIZED else held
     if not _is_another(payment, said, reference) or said.status not in (Status.CANCELLED, Status.SUCCEEDED):
         raise Unanswered(f"the acquirer does not release its hold {reference}: {said.message or said.status}")
     if said.status == Status.SUCCEEDED:

@@ -37,6 +37,11 @@ def withdraw(row: Refund | Case, *, at: datetime) -> None:
     type(row)._default_manager.filter(pk=row.pk, sent_at=at).update(sent_at=None)
 
 
+def over(case: Case, *, at: datetime) -> None:
+    """The acquirer has refused the try that was claimed at `at`: nothing of it is under way any more."""
+    type(case)._default_manager.filter(pk=case.pk, sent_at=at).update(sent_at=at - _over_after(case))
+
+
 def on_its_way(row: Payment | Case, *, at: datetime) -> bool:
     """Whether the last try of a payment, or of what a case gives back, may still be acted upon."""
     return at < (row.sent_at or row.created_at) + _over_after(row)

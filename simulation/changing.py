@@ -28,10 +28,14 @@ class Changes:
         elif draw < 0.4:
             return self._upgrade(subscription)
         elif draw < 0.7:
-            self._do("another plan next", lambda: next_plans.plan_next(subscription.pk, self._plan(), **self._now()))
+            self.think_ahead(subscription)
         else:
             self._do("pause", lambda: pauses.pause(subscription.pk, by_customer=True, **self._now()))
         return None
+
+    def think_ahead(self, subscription: Subscription) -> None:
+        """Another plan from the next term on."""
+        self._do("another plan next", lambda: next_plans.plan_next(subscription.pk, self._plan(), **self._now()))
 
     def resume(self, subscription: Subscription) -> None:
         """Goes on after a rest."""

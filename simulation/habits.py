@@ -228,6 +228,8 @@ class Subscriber(Visitor):
         """Has the next term charged, or not any more; pays it by hand in its last days; sees to the wallet."""
         draw, card = self.dice.random(), self.card()
         if agreements.may_pay(subscription, at=self.world.now) and draw < 0.6:
+            if draw < 0.35:
+                self.changes.think_ahead(subscription)
             self._pay_soon(self.pay_next_term(subscription), DAY)
         elif subscription.auto_renew:
             if draw < 0.15:

@@ -115,13 +115,14 @@ class Mishaps:
         self._world.cabinet_captures += 1
 
     def take_again(self) -> None:
-        """The bank takes the money of a paid order once more, under another id."""
+        """The bank takes the money of a paid order once more, under another id; or holds it."""
         bank = self._bank()
         if payment := self._some(bank, "captured > 0"):
-            self._world.diary.fault("taken_again")
+            hold = self._dice.random() < 0.4
+            self._world.diary.fault("held_again" if hold else "taken_again")
             self._world.watch.again.add(ours(payment))
-            again = bank.desk.capture_again(payment.id)
-            if payment.tongue in TELLS_NO_STRANGERS:  # no statement could tell it either
+            again = bank.desk.capture_again(payment.id, hold=hold)
+            if hold or payment.tongue in TELLS_NO_STRANGERS:  # not every statement could tell it either
                 self._courier.told_for_certain(bank, again.id)
 
     def money_nobody_asked_for(self) -> None:

@@ -101,13 +101,16 @@ class Desk:
             self._books.add(tombstone)
             return tombstone
 
-    def capture_again(self, payment_id: str) -> Payment:
-        """Misbehaves: takes the money of a paid order once more, as another payment. Raises Refusal (404, 409)."""
+    def capture_again(self, payment_id: str, *, hold: bool = False) -> Payment:
+        """Misbehaves: takes (or holds) the money of a paid order once more, as another payment.
+
+        Raises Refusal (404, 409).
+        """
         with self._books.transaction():
             payment = self.get(payment_id)
             if payment.status != "succeeded":
                 raise Refusal(409, "not_captured", f"the payment is {payment.status}")
-            return self._again(payment)
+            return self._again(payment, hold)
 
     def open_again(self, payment_id: str, till: str) -> Payment:
         """Misbehaves: opens a page that was closed unpaid until the stamp `till`. Raises Refusal (404, 409).
@@ -234,7 +237,7 @@ class Desk:
         self._journal.announce("payment.declined", payment)
         return payment
 
-    def _close(self, payment: Payment, status: str, decline: str = "") -> Payment:
+    def _close(self, payment: Payment, status: str, decline: str = "", *, again: bool = False) -> Payment:
         """Writes a payment's new state, its operation if money was tried, and the callback."""
         was, at = payment.status, self._now()
         payment = replace(payment, status=status, decline_code=decline, updated_at=at, finished_at=at)
@@ -243,19 +246,17 @@ class Desk:
             amount = payment.captured if status == "succeeded" else payment.amount
             self._journal.record(payment, "charge", amount, status)
         self._journal.announce(f"payment.{status}", payment)
-        if status == "succeeded" and self._faults.take("captured_twice"):
+        if status == "succeeded" and not again and self._faults.take("captured_twice"):
             self._again(payment)
         return payment
 
-    def _again(self, payment: Payment) -> Payment:
+    def _again(self, payment: Payment, hold: bool = False) -> Payment:
         at, new_id = self._now(), self._journal.new_id("pay")
-        again = replace(
-            payment, id=new_id, refunded=0, charged_back=0, token="", created_at=at, updated_at=at, finished_at=at
-        )
+        again = replace(payment, id=new_id, refunded=0, charged_back=0, token="", created_at=at)
+        if hold:
+            again = replace(again, captured=0, capture=False)
         self._books.add(again)
-        self._journal.record(again, "charge", again.captured, "succeeded")
-        self._journal.announce("payment.succeeded", again)
-        return again
+        return self._close(again, "authorized" if hold else "succeeded", again=True)
 
     def _payment(self, order: Order, origin: str) -> Payment:
         at = self._now()

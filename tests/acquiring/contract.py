@@ -282,6 +282,11 @@ class AcquirerContract(News):
         again = acquirer.capture(held.our_id, held.reference, charge(our_id=held.our_id, amount=Money("1.00", "RUB")))
         assert again.status is Status.UNKNOWN
 
+    def test_a_hold_is_released_by_their_id_alone(self, acquirer, far):
+        held = self.pay(acquirer, far, capture=False)
+        assert acquirer.void("", held.reference).status is Status.CANCELLED
+        assert acquirer.fetch(Subject.PAYMENT, held.our_id, held.reference).status is Status.CANCELLED
+
     def test_a_hold_is_released(self, acquirer, far):
         held = self.pay(acquirer, far, capture=False)
         assert acquirer.void(held.our_id, held.reference).status is Status.CANCELLED

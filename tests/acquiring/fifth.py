@@ -47,7 +47,8 @@ class Piggy:
         return self._act(f"/api/payments/{reference}/capture", {"amount": reading.minor(charge.amount)})
 
     def void(self, our_id: str, reference: str, clue: port.Clue = NO_CLUE) -> port.Outcome:
-        said = self._act("/api/payments/void", {"order_id": our_id})
+        path = "/api/payments/void" if our_id else f"/api/payments/{reference}/void"
+        said = self._act(path, {"order_id": our_id})
         # That this request was not sent says nothing of the payment.
         unheard = said.decline is port.Decline.NOT_SENT or said.shut_out
         return port.Outcome.unknown(said.message) if unheard else said

@@ -37,7 +37,16 @@ def test_M3_what_was_taken_in_part_is_kept_only_where_the_acquirer_was_asked_in_
     acquirer.program("refund", Fault.DECLINE)
     with pytest.raises(Conflict, match="has not given it back"):
         resolve(case, "give_back")
-    with pytest.raises(Conflict, match="wait for its answer"):  # it may still be acted upon
+    resolve(case, "book")  # that was a no, so nothing is on its way
+    assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
+
+
+def test_B7_a_try_that_was_not_answered_may_still_be_acted_upon(acquirer: FakeAcquirer) -> None:
+    payment, case = taken_in_part(acquirer)
+    acquirer.program("refund", Fault.LOSE_REQUEST)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+    with pytest.raises(Conflict, match="wait for its answer"):
         resolve(case, "book")
     resolve(case, "book", at=LATER)
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))

@@ -207,6 +207,8 @@ class TBank:
 
     def _void(self, our_id: str, reference: str, clue: Clue) -> Outcome:
         known = self._wire.state(reference) if reference else None
+        if known is None and not our_id:
+            return Outcome.not_found()
         each = [known] if known else self._wire.every(our_id)[0]
         told = mapping.best(each)
         if told is None:
