@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from simulation import database
+from simulation import cores, database
 from simulation.running import Result, Run, simulate
 
 _turn: Any = None  # the number of the next town, shared by the processes
@@ -65,7 +65,7 @@ def _turns(towns: int) -> Iterator[int]:
 def _live_in(number: int, towns: list[Run], logged: bool) -> list[Lived]:
     """One process's share, in the database of that number."""
     lived = []
-    with database.simulated(number), _little_collecting():
+    with database.simulated(number), cores.shared(number), _little_collecting():
         for town in _turns(len(towns)):
             log: list[str] = []
             result = simulate(towns[town], log.append if logged else lambda line: None)
