@@ -56,6 +56,8 @@ class Changes:
         )
         if made and not by_card and self._dice.random() < 0.3:
             self._call_support(subscription)
+        elif made and not by_card and self._dice.random() < 0.15:
+            self._visitor.cancel(subscription)  # and pays what is open in another tab
         return made.payment if made else None
 
     def _call_support(self, subscription: Subscription) -> None:

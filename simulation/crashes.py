@@ -32,10 +32,10 @@ _READS = ("SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 class Crashes:
     """Where processes passed and where they died. `between` lets another process run in the middle of this one."""
 
-    def __init__(self, chance: Random, rate: float, town: int = 0) -> None:
+    def __init__(self, chance: Random, rate: float, turn: int = 0) -> None:
         self._chance, self._rate = chance, rate
         every = points.points()
-        self._turn = {point for number, point in enumerate(every) if (number + town) % TURNS == 0}
+        self._turn = {point for number, point in enumerate(every) if (number + turn) % TURNS == 0}
         self.armed = False
         self.died: Counter[Point] = Counter()
         self.passed: Counter[Point] = Counter()
@@ -43,6 +43,7 @@ class Crashes:
         self.between: Callable[[], None] = lambda: None
         self.hiccups = 0
         self.writes = 0  # statements that may have changed a row
+        self.told = 0  # of these, those that may have written an event
 
     def reach(self, site: Site | None, *, after: bool) -> None:
         """A process comes to a point; here it may die, or another process may run. Raises Died."""
@@ -92,7 +93,9 @@ class Crashes:
         if self.armed and self._chance.random() < self._rate * HICCUP:
             self.hiccups += 1
             raise Away("PostgreSQL does not answer")
-        self.writes += not sql.startswith(_READS)
+        if not sql.startswith(_READS):
+            self.writes += 1
+            self.told += "billing_event" in sql
         site = self._write(sys._getframe(1)) if self.armed and sql.startswith(_CHANGES) else None
         self.reach(site, after=False)
         result = execute(sql, params, many, context)

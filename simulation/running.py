@@ -21,6 +21,7 @@ from simulation.habits import Subscriber
 from simulation.mishaps import Mishaps
 from simulation.points import Point
 from simulation.staff import Staff
+from simulation.temper import temper
 from simulation.watch import Breach
 from simulation.weather import Weather
 from simulation.worker import Worker
@@ -44,6 +45,11 @@ class Run:
     @property
     def subscribers(self) -> Sequence[int]:
         return self.only or range(1, self.years + 1)
+
+    @property
+    def work(self) -> int:
+        """Of a town: how much longer it takes than others."""
+        return temper(self.seed, _town(self.subscribers[0])).work
 
     def towns(self) -> list[Run]:
         """The run in worlds of their own, of at most TOWN subscribers each, whatever runs where."""

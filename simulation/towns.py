@@ -24,7 +24,7 @@ def live(runs: list[Run], jobs: int, tell: Callable[[str], None] | None) -> tupl
     Raises Unfit.
     """
     began = time.monotonic()
-    queue = [town for run in runs for town in run.towns()]
+    queue = sorted((town for run in runs for town in run.towns()), key=lambda town: -town.work)  # no long one is last
     jobs = min(jobs, len(queue))
     context = multiprocessing.get_context("fork")
     turn = context.Value("i", 0)

@@ -110,7 +110,7 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._world = world
         self._event = 0  # the last one seen
-        self._writes = 0  # as many as there were then
+        self._told_before = 0  # as many statements as had told something then
         self._moved: list[BankPayment | BankRefund] = []
         self._told: list[str] = []
         self.breaches: list[Breach] = []
@@ -155,9 +155,9 @@ class Watch:
 
     def _touched(self) -> list[uuid.UUID]:
         """Whom the events since the last step concern."""
-        if self._writes == self._world.crashes.writes:
+        if self._told_before == self._world.crashes.told:
             return []
-        self._writes = self._world.crashes.writes
+        self._told_before = self._world.crashes.told
         rows = database.rows("SELECT id, user_id FROM billing_event WHERE id > %(seen)s ORDER BY id", seen=self._event)
         if rows:
             self._event = rows[-1][0]

@@ -26,6 +26,7 @@ from simulation.crashes import Crashes
 from simulation.diary import Diary
 from simulation.errors import Died, Mishap
 from simulation.protocols import SHOP
+from simulation.temper import temper, turn
 from simulation.watch import Watch
 
 BEGIN = datetime(2031, 1, 1, 9, tzinfo=UTC)  # after every price began, before the test cards expire
@@ -58,19 +59,17 @@ class World:
         self.worker_away: Callable[[datetime], None] = lambda till: None
         self.give_back: Callable[[str], None] = lambda name: None  # staff refund something paid at that acquirer
         self.dice = self.chance("world")
-        kind = (seed + town) % 10  # of any ten towns no two are of one kind
-        self.unhurried = kind < 4  # the worker hears no wake-ups: what waits goes at once
-        self.crowded = kind < 6  # everybody comes on the same evenings
-        self.of_all_protocols = kind % 2 == 0  # its customers pay at any acquirer; others at the bank's own
+        kind = temper(seed, town)
+        self.unhurried, self.crowded, self.of_all_protocols = kind.unhurried, kind.crowded, kind.of_all_protocols
         self.two_stage = {"held"}
         if self.of_all_protocols:
             others = [name for name in protocols.ALL if name not in protocols.OWN]
-            temper = self.chance("temper")
-            self.two_stage |= {name for name in others if temper.random() < TWO_STAGE}
+            draws = self.chance("temper")
+            self.two_stage |= {name for name in others if draws.random() < TWO_STAGE}
         self.banks = {
             name: self._open_bank(name) for name in (protocols.ALL if self.of_all_protocols else protocols.OWN)
         }
-        self.crashes = Crashes(self.chance("crashes"), rate, seed + town)
+        self.crashes = Crashes(self.chance("crashes"), rate, turn(seed, town))
         self.watch = Watch(self)
         self.woken: Callable[[], None] = lambda: None
         self.others: list[Callable[[], None]] = []  # processes that may run in the middle of another's
