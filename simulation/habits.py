@@ -163,6 +163,8 @@ class Subscriber(Visitor):
             self.purse.change_tariff(subscription)
         elif draw < 0.65:
             self.purse.close()  # a clock runs on it
+        elif draw < 0.7 and (card := self.card()):
+            self.agree(subscription, card)  # it has no terms that could renew
         elif draw < 0.85:
             self.cancel(subscription)
             if self.dice.random() < 0.6:

@@ -44,12 +44,13 @@ def next_charge(subscription: Subscription, *, at: datetime) -> NextCharge | Non
 def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: datetime) -> Subscription:
     """The customer agrees that each next term is charged to this saved card. A term that is unpaid is tried at once.
 
-    Raises NotFound `subscription_not_found`, `card_not_found`; Conflict `not_running`.
+    Raises NotFound `subscription_not_found`, `card_not_found`; Conflict `not_running`, `hourly`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
         if subscription.status not in terms.RUNNING:
             raise Conflict("This subscription is not running, so there is nothing to renew.", "not_running")
+        terms.check_has_terms(subscription)
         method = PaymentMethod.objects.filter(pk=method_id, user_id=subscription.user_id, removed_at=None).first()
         if method is None:
             raise NotFound("There is no such card.", "card_not_found")
@@ -147,6 +148,6 @@ def may_pay(subscription: Subscription, *, at: datetime) -> bool:
     grace.
     """
     till, until = subscription.valid_till, subscription.access_until
-    if subscription.status not in terms.RUNNING or till is None or until is None:
+    if subscription.plan.hourly or subscription.status not in terms.RUNNING or till is None or until is None:
         return False
     return till - max(subscription.plan_ahead.reminder, PAYABLE) <= at < until

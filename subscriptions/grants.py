@@ -46,8 +46,12 @@ class Outcome:
 
 
 def extended_till(subscription: Subscription, gift: Gift, *, at: datetime) -> datetime:
-    """When a running subscription would end after this gift. Raises Conflict `not_running`, `too_short`; Invalid."""
+    """When a running subscription would end after this gift.
+
+    Raises Conflict `not_running`, `hourly`, `too_short`; Invalid `bad_term`.
+    """
     _check(gift)
+    terms.check_has_terms(subscription)
     running = (Subscription.Status.ACTIVE, Subscription.Status.PAST_DUE)
     begin = subscription.valid_till
     if subscription.status not in running or begin is None:
@@ -65,7 +69,7 @@ def give(
     """Gives somebody a term for nothing: a new subscription, or a longer one where they have the same plan.
 
     The same `request_key` finds what it gave before. Raises NotFound `user_not_found`, `plan_not_found`; Invalid
-    `bad_term`; Conflict `already_subscribed` for another plan or one that waits or is paused, `too_short`.
+    `bad_term`, `hourly`; Conflict `already_subscribed` for another plan or one that waits or is paused, `too_short`.
     """
     _check(gift)
     plan, price = _plan(gift.plan, at)
@@ -99,8 +103,8 @@ def extend(
 ) -> Subscription:
     """Adds a term for nothing to a running subscription, where the paid one ends. One past due is active again.
 
-    The same `request_key` finds what it did. Raises NotFound; Invalid `bad_term`; Conflict `not_running`, `too_short`,
-    `stale_till`.
+    The same `request_key` finds what it did. Raises NotFound; Invalid `bad_term`; Conflict `not_running`, `hourly`,
+    `too_short`, `stale_till`.
     """
     with transaction.atomic():
         subscription = lifecycle.lock(subscription_id)
@@ -187,6 +191,8 @@ def _plan(plan: str | int, at: datetime) -> tuple[Plan, Price]:
     price = found.prices.filter(starts_at__lte=at).order_by("-starts_at").first() if found else None
     if found is None or price is None:
         raise NotFound("There is no such plan.", "plan_not_found")
+    if found.hourly:
+        raise Invalid("A plan by the hour has no terms that could be given: put money into the wallet.", "hourly")
     return found, price
 
 

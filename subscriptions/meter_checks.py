@@ -51,7 +51,15 @@ LATER = """
       JOIN subscriptions_subscription subscription ON subscription.id = meter.subscription_id
      WHERE subscription.valid_till > meter.billed_to"""
 
+TERMS = """
+    SELECT subscription.id AS subscription, subscription.auto_renew, period.number
+      FROM subscriptions_meter meter
+      JOIN subscriptions_subscription subscription ON subscription.id = meter.subscription_id
+      LEFT JOIN subscriptions_period period ON period.subscription_id = subscription.id AND period.transfer_id IS NULL
+     WHERE subscription.auto_renew OR period.id IS NOT NULL"""
+
 audit.register(
+    Check("meter.no_terms", "A subscription by the hour has no terms that are billed, and renews by no card.", TERMS),
     Check("meter.charged", "A meter charged what its time comes to at its rate, to the whole minor unit.", CHARGED),
     Check("meter.booked", "What a meter charged is what its transfers come to.", BOOKED),
     Check("meter.covered", "Access by the hour goes no further than the wallet.", COVERED),

@@ -34,7 +34,8 @@ class Return:
 
 
 def preview(subscription: Subscription, *, at: datetime) -> Rest:
-    """What pausing at `at` keeps. Raises Conflict `not_running`, `not_begun`."""
+    """What pausing at `at` keeps. Raises Conflict `not_running`, `not_begun`, `hourly`."""
+    terms.check_has_terms(subscription)
     till, zone = subscription.valid_till, subscription.plan.zone
     if subscription.status != Subscription.Status.ACTIVE or till is None or till <= at:
         raise Conflict("This subscription is not running, so it cannot be paused.", "not_running")

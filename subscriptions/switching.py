@@ -66,7 +66,8 @@ def waiting(subscription: Subscription) -> Change | None:
 
 
 def running(subscription: Subscription, at: datetime) -> Period:
-    """The term that runs at `at`. Raises Conflict `not_running`."""
+    """The term that runs at `at`. Raises Conflict `not_running`, `hourly`."""
+    terms.check_has_terms(subscription)
     period = (
         subscription.periods.filter(starts_at__lte=at, ends_at__gt=at)
         .select_related("invoice", "invoice__account", "plan")

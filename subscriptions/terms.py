@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from django.conf import settings
 
 from billing import events, invoices, money
+from billing.errors import Conflict
 from billing.models import Invoice, Payment, PaymentMethod
 from subscriptions.calendar import anchor_at, anchor_before, continued
 from subscriptions.models import Period, Plan, Subscription
@@ -33,6 +34,12 @@ def look_ahead(subscription: Subscription) -> None:
     reminded = subscription.reminded_till is not None and subscription.reminded_till == till
     days = subscription.plan_ahead.reminder
     subscription.remind_at = till - days if till and days and not reminded else None
+
+
+def check_has_terms(subscription: Subscription) -> None:
+    """Raises Conflict `hourly` for one that is paid by the hour: nothing of it is renewed, extended or kept."""
+    if subscription.plan.hourly:
+        raise Conflict("A subscription by the hour has no terms: it is paid from the wallet.", "hourly")
 
 
 def will_renew(subscription: Subscription) -> bool:

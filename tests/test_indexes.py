@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
 from django.db import connection
+from django.db.models import Model
+
+LABELS = ("accounts", "billing", "subscriptions", "notifications")
+
+
+def ours() -> list[type[Model]]:
+    return [model for label in LABELS for model in apps.get_app_config(label).get_models()]
+
 
 # An index without a condition is spare if another such one begins with its columns. Tables between two models are
 # Django's own.
@@ -23,12 +32,20 @@ SPARE = """
        AND other.classes[0:cardinality(spare.classes) - 1] = spare.classes"""
 
 
+NAMES = """
+    SELECT relname FROM pg_class WHERE relkind = 'i' UNION SELECT conname FROM pg_constraint"""
+
+
+@pytest.mark.django_db
+def test_every_constraint_and_index_that_a_model_names_is_in_the_database() -> None:
+    named = {each.name for model in ours() for each in (*model._meta.constraints, *model._meta.indexes)}
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES)
+        assert named - {name for (name,) in cursor.fetchall()} == set()
+
+
 @pytest.mark.django_db
 def test_no_index_is_the_beginning_of_another() -> None:
-    from django.apps import apps
-
-    labels = ("accounts", "billing", "subscriptions", "notifications")
-    tables = [model._meta.db_table for label in labels for model in apps.get_app_config(label).get_models()]
     with connection.cursor() as cursor:
-        cursor.execute(SPARE, [tables])
+        cursor.execute(SPARE, [[model._meta.db_table for model in ours()]])
         assert cursor.fetchall() == []

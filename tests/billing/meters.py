@@ -8,6 +8,10 @@ METERS = {
         " (SELECT subscription_id FROM subscriptions_meter)",
         "UPDATE billing_transfer SET booked_at = now() - interval '60 days'",
     ],
+    "meter.no_terms": [
+        "UPDATE subscriptions_subscription SET auto_renew = true, renewal_consent_at = now() WHERE id IN"
+        " (SELECT subscription_id FROM subscriptions_meter)"
+    ],
     "meter.moves_on": ["UPDATE subscriptions_meter SET next_tick_at = NULL"],
     "meter.paid": [
         "UPDATE subscriptions_subscription SET valid_till = valid_till + interval '1 hour' WHERE id IN"
