@@ -171,8 +171,8 @@ def _compare(result: Result, line: StatementLine, known: Ours, *, at: datetime) 
         return
     if said.status == Status.SUCCEEDED and said.reference != ours.acquirer_payment_id:
         ours = payments.check_as(ours.pk, said.reference, at=at)  # our order may be captured under another id
-    if said.status == Status.AUTHORIZED:
-        ours = second_holds.release(ours.pk, said.reference, at=at) or ours
+    if second_holds.listed(ours, said, at=at):
+        return
     dealt_with = ours.pk in known.dealt_with
     if (said.status == Status.SUCCEEDED) != (ours.status == Payment.Status.SUCCEEDED) and not dealt_with:
         ours = payments.check(ours.pk, at=at)  # news that were lost

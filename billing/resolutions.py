@@ -44,7 +44,9 @@ def resolve(
         raise Invalid("That is no way to resolve this case.", "bad_resolution")
     _call(case, how, at=at)
     with transaction.atomic():
-        case = _lock(case_id)
+        asked, case = case.sent_at, _lock(case_id)
+        if how != "give_back" and case.sent_at != asked:
+            raise Conflict("Somebody else has it given back at this moment: look again.", "refund_in_progress")
         if how == "book":
             _check_it_cannot_be_recorded(case)
             suspense.book(case, at=at)
@@ -224,10 +226,15 @@ def _give_back(case: Case, *, at: datetime) -> None:
         unheard = said.decline == Decline.NOT_SENT or said.shut_out
         if case.sent_at is None and unheard:
             sending.withdraw(case, at=at)
-        elif said.status in NOT_MADE and not unheard:
+        elif said.status in NOT_MADE and not unheard and not _still_goes(case, at):
             sending.over(case, at=at)
     if said.status != Status.SUCCEEDED:
         raise _not_made(said.message or said.status)
+
+
+def _still_goes(case: Case, at: datetime) -> bool:
+    """Whether the try before this one may still be acted upon."""
+    return case.sent_at is not None and sending.on_its_way(case, at=at)
 
 
 def _earlier_try(case: Case, order: RefundOrder) -> Outcome | None:

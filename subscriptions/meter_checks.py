@@ -56,6 +56,7 @@ TERMS = """
       FROM subscriptions_meter meter
       JOIN subscriptions_subscription subscription ON subscription.id = meter.subscription_id
       LEFT JOIN subscriptions_period period ON period.subscription_id = subscription.id AND period.transfer_id IS NULL
+           AND period.closed_at IS NULL
      WHERE subscription.auto_renew OR period.id IS NOT NULL"""
 
 audit.register(

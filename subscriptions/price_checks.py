@@ -12,7 +12,8 @@ LATE = """
        AND (moving.due_at < %(at)s - %(overdue)s OR move.status <> 'announced'
             OR (moving.told_at IS NULL AND move.updated_at < %(at)s - %(overdue)s))"""
 
-# Whom staff have moved to another plan for nothing, and who came back of his own choice, has seen the price then.
+# Who asked for a plan at once has seen its price; so has he whom staff had moved to another plan for nothing, and who
+# has chosen the plan of before for his next term.
 UNTOLD = """
     SELECT period.subscription_id AS subscription, period.number, before.price_id AS price_before, period.price_id
       FROM subscriptions_period period
@@ -30,8 +31,13 @@ UNTOLD = """
                               AND chosen.subject_id = gone.subject_id AND chosen.id > gone.id
                         WHERE gone.subject_type = 'subscription' AND gone.subject_id = period.subscription_id
                           AND gone.kind = 'subscription.upgraded' AND gone.at > before.created_at
-                          AND chosen.kind IN ('subscription.change_asked', 'subscription.change_planned')
-                          AND chosen.at <= period.created_at)"""
+                          AND chosen.kind = 'subscription.change_planned' AND chosen.at <= period.created_at
+                          AND NOT EXISTS (SELECT FROM billing_event back
+                                           WHERE back.subject_type = gone.subject_type
+                                             AND back.subject_id = gone.subject_id AND back.id > chosen.id
+                                             AND back.kind = 'subscription.change_withdrawn'
+                                             AND back.at <= period.created_at))
+       AND NOT EXISTS (SELECT FROM subscriptions_change change WHERE change.invoice_id = period.invoice_id)"""
 
 audit.register(
     Check("price.moves_on", "Who is to have another price is told, and moved, in time.", LATE),

@@ -247,14 +247,12 @@ def _forecast(at: datetime) -> guard.Forecast:
     """What the terms themselves say is due, whatever the sweep's own column says."""
     lead = Case(When(switches_at=None, then=F("plan__renewal_lead_hours")), default=F("next_plan__renewal_lead_hours"))
     hours = ExpressionWrapper(lead * timedelta(hours=1), DurationField())
-    most = Plan.objects.aggregate(lead=Max("renewal_lead_hours"), grace=Max("grace_days"))
-    ahead = timedelta(hours=most["lead"] or 0) + settings.DUNNING_LAST_CALL
+    longest = timedelta(hours=Plan.objects.aggregate(longest=Max("renewal_lead_hours"))["longest"] or 0)
     ending = Subscription.objects.filter(
         auto_renew=True,
         status__in=terms.RUNNING,
-        access_until__gt=at - timedelta(days=1),  # by an index, as the next
-        access_until__lte=at + ahead + timedelta(days=most["grace"] or 0),
-        valid_till__lte=at + ahead,
+        access_until__gt=at - timedelta(days=1),
+        valid_till__lte=at + longest + settings.DUNNING_LAST_CALL,  # by an index
     ).annotate(charge_from=F("valid_till") - hours - settings.DUNNING_LAST_CALL)
     return guard.Forecast(*_sums(ending.filter(charge_from__lte=at)))
 

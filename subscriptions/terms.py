@@ -51,7 +51,7 @@ def will_renew(subscription: Subscription) -> bool:
 
 def renewable(subscription: Subscription) -> bool:
     """Whether a next term may be billed and charged."""
-    return subscription.status in RUNNING and will_renew(subscription)
+    return subscription.status in RUNNING and will_renew(subscription) and not subscription.plan.hourly
 
 
 def charge_times(subscription: Subscription) -> list[datetime]:

@@ -26,10 +26,6 @@ class Migration(migrations.Migration):
             model_name='period',
             name='period_start',
         ),
-        migrations.RemoveIndex(
-            model_name='subscription',
-            name='subscription_renewing',
-        ),
         without_its_index(
             "subscriptions_moving",
             "move_id",
@@ -79,13 +75,5 @@ class Migration(migrations.Migration):
             name='user',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to=settings.AUTH_USER_MODEL),
         ),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('auto_renew', True), ('status__in', ['active', 'past_due'])), fields=['access_until'], name='subscription_renewing'),
-        ),
-        # Room in each page for the new version of a row: then an update that changes no indexed column touches no index.
-        migrations.RunSQL(
-            "ALTER TABLE subscriptions_subscription SET (fillfactor = 90)", "ALTER TABLE subscriptions_subscription RESET (fillfactor)"
         ),
     ]

@@ -138,8 +138,8 @@ class Subscription(StatefulModel):
             models.Index(
                 fields=["next_charge_at"], condition=Q(next_charge_at__isnull=False), name="subscription_charge_due"
             ),
-            models.Index(  # what the guard of renewals looks at; not `valid_till`, which moves with each hour charged
-                fields=["access_until"],
+            models.Index(  # what the guard of renewals looks at
+                fields=["valid_till"],
                 condition=Q(auto_renew=True, status__in=["active", "past_due"]),
                 name="subscription_renewing",
             ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from acquiring.types import Outcome, Status
-from billing import payments, refunds
+from acquiring.types import Outcome, StatementLine, Status, Subject
+from billing import payments, reconciliation, refunds
 from billing.models import Event, Payment
 from tests.billing.desk import AT, MINUTE, audit, fresh, paid, start, told
 from tests.billing.test_callbacks import doorbell, ring, work
@@ -81,6 +81,43 @@ def test_M3_an_acquirer_that_does_not_say_whether_it_released_is_asked_again(
     assert "no answer in time" in fresh(callback).note
     work(AT + MINUTE)
     assert (fresh(callback).status, told("payment.hold_released")) == ("processed", 1)
+    assert state_of(acquirer, again) == "cancelled"
+
+
+def test_M3_a_live_payment_whose_own_hold_is_gone_keeps_the_other_for_a_human(acquirer: FakeAcquirer) -> None:
+    payment = held(acquirer)
+    again = acquirer.pay_again(payment.pk, Status.AUTHORIZED)
+    acquirer.settle(payment.pk, Status.CANCELLED)  # released in the cabinet, and nobody has told us yet
+    ring(acquirer.callback(payment.pk, reference=again.reference, status="authorized"))
+    work()
+    assert state_of(acquirer, again) == "authorized" and again.reference in fresh(payment).parked
+
+
+def test_M3_a_second_hold_that_ended_by_itself_is_nobody_s_trouble(acquirer: FakeAcquirer) -> None:
+    payment = given_up(acquirer)
+    again = acquirer.pay_again(payment.pk, Status.FAILED)
+    callback = ring(acquirer.callback(payment.pk, reference=again.reference, status="authorized"))
+    work()
+    assert (fresh(callback).status, fresh(payment).parked) == ("processed", "")
+    assert [call.method for call in acquirer.calls].count("void") == 1  # of its own, when it was given up
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_B7_a_second_hold_in_the_statement_is_no_case_and_stops_no_other_line(
+    acquirer: FakeAcquirer, monkeypatch: pytest.MonkeyPatch, stubborn: bool
+) -> None:
+    payment = paid(acquirer)
+    again = acquirer.pay_again(payment.pk, Status.AUTHORIZED)
+    other = start()
+    taken = acquirer.pay(other.pk)  # nobody has told of it
+    lines = [StatementLine(Subject.PAYMENT, each) for each in (again, taken)]
+    monkeypatch.setattr(acquirer, "statement", lambda day: iter(lines if day == AT.date() else []))
+    if stubborn:
+        acquirer.program("void", Outcome.unknown("no answer in time"))
+    assert not reconciliation.run("fake", AT.date(), at=AT).opened
+    assert fresh(other).status == "succeeded"
+    assert state_of(acquirer, again) == ("authorized" if stubborn else "cancelled")
+    assert not reconciliation.run("fake", AT.date(), at=AT).opened
     assert state_of(acquirer, again) == "cancelled"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from moneyed import Money
@@ -50,6 +51,35 @@ def test_B7_a_try_that_was_not_answered_may_still_be_acted_upon(acquirer: FakeAc
         resolve(case, "book")
     resolve(case, "book", at=LATER)
     assert (fresh(payment).status, in_suspense()) == ("cancelled", Money("199.00", "RUB"))
+
+
+def test_B7_a_refusal_says_nothing_of_the_try_before_it(acquirer: FakeAcquirer, case: Case) -> None:
+    acquirer.program("refund", Fault.LOSE_REQUEST)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+    acquirer.program("refund", Fault.DECLINE)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back", at=AT + timedelta(seconds=30))
+    with pytest.raises(Conflict, match="may still give it back"):
+        resolve(case, "book", at=AT + timedelta(seconds=31))
+    resolve(case, "book", at=LATER)
+
+
+def test_B7_nobody_books_what_somebody_else_has_given_back_at_the_same_moment(
+    acquirer: FakeAcquirer, case: Case
+) -> None:
+    acquirer.program("refund", Fault.DECLINE)
+    with pytest.raises(Conflict, match="has not given it back"):
+        resolve(case, "give_back")
+
+    def meanwhile() -> Outcome:
+        Case.objects.filter(pk=case.pk).update(sent_at=LATER)
+        return Outcome.not_found()
+
+    acquirer.program("fetch", meanwhile)
+    with pytest.raises(Conflict, match="Somebody else"):
+        resolve(case, "book", at=LATER)
+    assert Case.objects.get().status == "open"
 
 
 def test_B7_where_nobody_can_say_staff_have_the_word_after_a_day(acquirer: FakeAcquirer, case: Case) -> None:
