@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from acquiring.types import Outcome, StatementLine, Status, Subject
@@ -13,6 +15,7 @@ from tests.fake_acquirer import FakeAcquirer
 
 __all__ = ["doorbell"]
 pytestmark = pytest.mark.django_db
+Before = Callable[[FakeAcquirer], Payment]
 
 
 def held(acquirer: FakeAcquirer) -> Payment:
@@ -35,8 +38,8 @@ def state_of(acquirer: FakeAcquirer, hold: Outcome) -> str:
 
 
 @pytest.mark.parametrize("before", [given_up, held, paid])
-def test_M3_a_second_hold_of_an_order_is_released_and_its_payment_stays(acquirer: FakeAcquirer, before: object) -> None:
-    payment = before(acquirer)  # type: ignore[operator]
+def test_M3_a_second_hold_of_an_order_is_released_and_its_payment_stays(acquirer: FakeAcquirer, before: Before) -> None:
+    payment = before(acquirer)
     again = acquirer.pay_again(payment.pk, Status.AUTHORIZED)
     for _ in range(2):
         callback = ring(acquirer.callback(payment.pk, reference=again.reference, status="authorized"))
