@@ -240,7 +240,7 @@ def _act_on_refund(callback: Callback, notice: Notice, at: datetime) -> str:
     if notice.trusted:
         refund = refunds.apply(refund.pk, notice.outcome, actor=f"acquirer:{callback.acquirer}", at=at)
     else:
-        refund = refunds.check(refund.pk, at=at)
+        refund = refunds.check(refund.pk, at=at, insist=True)
     return "" if refund.status == Refund.Status.FAILED else refund.parked
 
 

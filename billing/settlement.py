@@ -277,6 +277,8 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
         payment.next_check_at = None
     elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):
         payment.next_check_at = payment.next_check_at or at  # open there and dead here: the sweep closes it
+    elif not payment.is_live and payment.next_check_at is None and not outcome.again:
+        payment.next_check_at = at  # somebody rang, and it did not say why: the sweep asks once more
     elif payment.is_live or payment.next_check_at:
         payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF, wish=outcome.wait)
         if payment.checks >= PARK_AFTER and outcome.status != Status.SUCCEEDED and not closed:
