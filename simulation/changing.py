@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from billing.models import Payment
+from simulation.patience import TRIES
 from simulation.shop import Visitor
 from subscriptions import changes, grants, next_plans, pauses, trials
 from subscriptions.models import Subscription
@@ -25,9 +26,9 @@ class Changes:
         draw = self._dice.random()
         if subscription.next_plan_id and draw < 0.5:
             self._do("keep the plan", lambda: next_plans.keep_plan(subscription.pk, **self._now()))
-        elif draw < 0.4:
+        elif draw < 0.55:
             return self._upgrade(subscription)
-        elif draw < 0.7:
+        elif draw < 0.75:
             self.think_ahead(subscription)
         else:
             self._do("pause", lambda: pauses.pause(subscription.pk, by_customer=True, **self._now()))
@@ -48,12 +49,16 @@ class Changes:
 
     def _upgrade(self, subscription: Subscription) -> Payment | None:
         """A dearer plan at once: on the bank's page, or by the saved card."""
-        order, by_card = self._visitor.order(self._longer(subscription)), self._dice.random() < 0.3
-        made = self._visitor.act(
-            f"upgrade to {order.plan}",
-            lambda: changes.upgrade(subscription.pk, order, by_saved_card=by_card, **self._now()),
-            twin=self._dice.random() < 0.3,
-        )
+        order = self._visitor.order(self._longer(subscription))
+        by_card = self._visitor.card() is not None and self._dice.random() < 0.4
+        for _ in range(TRIES):
+            made = self._visitor.act(
+                f"upgrade to {order.plan}",
+                lambda: changes.upgrade(subscription.pk, order, by_saved_card=by_card, **self._now()),
+                twin=self._dice.random() < 0.3,
+            )
+            if not self._visitor.world.result.startswith("died"):
+                break
         if made and not by_card and self._dice.random() < 0.3:
             self._call_support(subscription)
         elif made and not by_card and self._dice.random() < 0.15:

@@ -47,7 +47,7 @@ class Subscriber(Visitor):
             self._watch_films(subscription)
 
     def _choose(self) -> None:
-        if self.world.trouble(0.1):
+        if self.world.trouble(0.2):
             self.pay_old_page()
         if self.restless and not self.purse.holds() and self.dice.random() < 0.4:
             self._pay_soon(self.purse.top_up(), 2 * DAY)
@@ -116,9 +116,9 @@ class Subscriber(Visitor):
     def _return(self) -> None:
         """Back from the bank: the shop shows how the payment stands."""
         payment = self.payment()
-        if payment and self.dice.random() < 0.7:
+        if payment and self.dice.random() < (0.3 if self.world.unhurried else 0.7):  # else a batch would find it done
             self.look(payment)
-        if self.world.trouble(0.2):
+        if self.world.trouble(0.4):
             self.pay_old_page()
         if self.dice.random() < 0.15:
             self.later(self.visit, 2 * MINUTE, 70 * MINUTE)  # regrets it, about within the hour
@@ -193,7 +193,7 @@ class Subscriber(Visitor):
             return
         draw = self.dice.random()
         payment, card = self.payment(), self.card()
-        if self.world.trouble(0.2):
+        if self.world.trouble(0.4):
             self.pay_old_page()
         recent = payment and payment.settled_at and self.world.now - payment.settled_at < 2 * HOUR
         if draw < (0.8 if recent else 0.3):
@@ -210,10 +210,10 @@ class Subscriber(Visitor):
     def _fidget(self, subscription: Subscription) -> None:
         """Changes something that was well."""
         draw, card = self.dice.random(), self.card()
-        if draw < 0.45:
+        if draw < 0.5:
             self._pay_soon(self.changes.wish(subscription), 12 * DAY)
             return
-        if draw < 0.55:
+        if draw < 0.58:
             self._pay_soon(self.purse.top_up(), 2 * DAY)
             return
         if draw < 0.65:

@@ -13,7 +13,7 @@ from acquiring.bank.cards import read
 from acquiring.bank.house import Bank
 from acquiring.bank.questions import refused
 from acquiring.bank.records import Payment as BankPayment
-from acquiring.bank.records import stamp
+from acquiring.bank.records import Refusal, stamp
 from billing import cards, payments
 from billing.models import Payment, PaymentMethod
 from simulation.courier import Courier
@@ -215,12 +215,17 @@ class Visitor:
         for page, bank in self.pages.items():
             payment = bank.books.first(BankPayment, "id = ?", page)
             if payment and payment.amount and payment.status in ("declined", "voided", "expired"):
+                try:
+                    bank.desk.open_again(page, stamp(self.world.now + timedelta(hours=1)))
+                except Refusal:  # its hold was released
+                    continue
                 self.world.diary.fault("page_reopened")
                 self.world.watch.reopened.add(ours(payment))
-                bank.desk.open_again(page, stamp(self.world.now + timedelta(hours=1)))
                 paid = bank.desk.pay(page, read(GOOD[0], "12/38", "123"))
                 self._courier.told_for_certain(bank, page)
                 self._note("pay an old page", paid)
+                if paid.status == "authorized" and not self.world.calm and self.dice.random() < 0.5:
+                    self._take_a_part(page, paid)
                 return
 
     def _at_the_bank(self, page: str, card: str) -> None:
@@ -240,13 +245,21 @@ class Visitor:
         self._note("pay", payment)
 
     def _hold(self, page: str, payment: BankPayment) -> None:
-        """Staff hear of the hold; or somebody takes a part of it in the acquirer's cabinet."""
+        """Staff hear of the hold, or somebody takes a part of it in the cabinet; the bank may hold the sum twice."""
         if self.world.cabinet_captures and not self.world.calm:
             self.world.cabinet_captures -= 1
-            self.world.diary.fault("cabinet_capture")
-            self.pages[page].desk.capture(page, self.dice.randint(1, payment.amount))
-        else:
-            self.world.held()
+            self._take_a_part(page, payment)
+            return
+        if self.world.trouble():
+            bank = self.pages[page]
+            self.world.diary.fault("held_twice")
+            self.world.watch.again.add(ours(payment))
+            self._courier.told_for_certain(bank, bank.desk.capture_again(page, hold=True).id)
+        self.world.held()
+
+    def _take_a_part(self, page: str, payment: BankPayment) -> None:
+        self.world.diary.fault("cabinet_capture")
+        self.pages[page].desk.capture(page, self.dice.randint(1, payment.amount))
 
     def _note(self, what: str, payment: BankPayment) -> None:
         self.world.diary.step += 1

@@ -122,9 +122,10 @@ class Staff:
 
     def _look_into(self, payment: Payment) -> None:
         """Where the acquirer took another sum, its statement of that day makes it a case; the rest was looked into."""
-        if payment.is_live and "we asked for" in payment.parked and not self._world.calm:
-            begun = payment.created_at.date()
-            for day in dict.fromkeys((begun, min(begun + timedelta(days=1), self._world.now.date()))):
+        if "we asked for" in payment.parked and not self._world.calm:
+            begun, today = payment.created_at.date(), self._world.now.date()
+            days = (begun, min(begun + timedelta(days=1), today)) if payment.is_live else (begun, today)
+            for day in dict.fromkeys(days):
                 verb = partial(reconciliation.run, payment.acquirer, day, at=self._world.now)
                 self._world.act("staff", f"reconcile {payment.acquirer} {day}", verb)
         else:

@@ -8,13 +8,14 @@ from acquiring.bank.books import Books
 from acquiring.bank.cards import Plastic
 from acquiring.bank.faults import Faults
 from acquiring.bank.journal import Journal
-from acquiring.bank.records import OPEN, Order, Payment, Refusal, Token, plastic_from, plastic_text, stamp
+from acquiring.bank.records import OPEN, Operation, Order, Payment, Refusal, Token, plastic_from, plastic_text, stamp
 
 CODE = "1234"
 CODE_TRIES = 3
 # Protocols in which a page outlives a declined card: the next try is a payment of its own, and an order id may be used
 # again; or it is the same payment.
 LOOSE = frozenset({"cloudpayments"})
+HELD = "payment_id = ? AND kind = 'charge' AND state IN ('authorized', 'voided')"
 PATIENT = frozenset({"stripe"})
 STAYS_OPEN = frozenset({"cloudpayments", "yookassa"})  # a page that the customer leaves can still be paid
 
@@ -102,25 +103,28 @@ class Desk:
             return tombstone
 
     def capture_again(self, payment_id: str, *, hold: bool = False) -> Payment:
-        """Misbehaves: takes (or holds) the money of a paid order once more, as another payment.
+        """Misbehaves: takes (or holds) the money of a paid order once more, as another payment; holds a held one's.
 
         Raises Refusal (404, 409).
         """
         with self._books.transaction():
             payment = self.get(payment_id)
-            if payment.status != "succeeded":
+            if payment.status != "succeeded" and not (hold and payment.status == "authorized"):
                 raise Refusal(409, "not_captured", f"the payment is {payment.status}")
             return self._again(payment, hold)
 
     def open_again(self, payment_id: str, till: str) -> Payment:
         """Misbehaves: opens a page that was closed unpaid until the stamp `till`. Raises Refusal (404, 409).
 
-        Where the next try is a payment of its own, what was tried on this page before keeps its number.
+        Where the next try is a payment of its own, what was tried on this page before keeps its number; elsewhere a
+        page whose hold was released is over for good, as it is at the real ones.
         """
         with self._books.transaction():
             payment = self.get(payment_id)
             if payment.status not in ("declined", "voided", "expired") or not payment.amount:
                 raise Refusal(409, "not_closed", f"the payment is {payment.status}")
+            if payment.tongue not in LOOSE and self._books.first(Operation, HELD, payment.id):
+                raise Refusal(409, "was_held", "the hold of this payment was released")
             if payment.tongue in LOOSE and self._books.number(payment.id):
                 self._set_aside(payment)
             payment = replace(
