@@ -224,6 +224,8 @@ def _together(handler: str, delivery_ids: Sequence[int], at: datetime) -> list[i
     try:
         with transaction.atomic():
             rows = list(due.select_related("event__user").select_for_update(of=("self",), skip_locked=True))
+            if not rows:  # another worker has them, or had them
+                return []
             of_event = {row.event_id: row for row in rows}
             done = [of_event[pk].pk for pk in _many[handler]([row.event for row in of_event.values()])]
             Delivery.objects.filter(pk__in=done).update(status=Delivery.Status.DONE, done_at=at, error="")

@@ -19,7 +19,8 @@ from simulation.points import Point, Site
 
 T = TypeVar("T")
 
-# Times the rate: at a point where nobody died yet, in the towns whose turn it is there and in others; at another point;
+# Times the rate: at a point where nobody died yet, in the towns whose turn it is there and (the first time that it is
+# passed) in others; at another point;
 # that another process runs. Were all points as likely, those at the end of a rare deed would be come to too seldom.
 NEW, ELSEWHERE, OLD, OTHER = 4.0, 0.5, 0.01, 0.03
 TURNS = 2  # every second town is where a point is likely to kill
@@ -51,7 +52,8 @@ class Crashes:
             return
         point = Point(site, after)
         self.passed[point] += 1
-        likely = OLD if point in self.died else NEW if point in self._turn else ELSEWHERE
+        seldom = ELSEWHERE * self.passed[point]  # who is passed over the first time has a better chance the next
+        likely = OLD if point in self.died else NEW if point in self._turn else min(seldom, NEW)
         if self._chance.random() < self._rate * likely:
             self.died[point] += 1
             raise Died(str(point))

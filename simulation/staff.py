@@ -123,13 +123,19 @@ class Staff:
     def _look_into(self, payment: Payment) -> None:
         """Where the acquirer took another sum, its statement of that day makes it a case; the rest was looked into."""
         if "we asked for" in payment.parked and not self._world.calm:
-            begun, today = payment.created_at.date(), self._world.now.date()
-            days = (begun, min(begun + timedelta(days=1), today)) if payment.is_live else (begun, today)
-            for day in dict.fromkeys(days):
+            for day in self._days_of(payment):
                 verb = partial(reconciliation.run, payment.acquirer, day, at=self._world.now)
                 self._world.act("staff", f"reconcile {payment.acquirer} {day}", verb)
         else:
             self._unpark(Payment, payment)
+
+    def _days_of(self, payment: Payment) -> list[date]:
+        """On which its statement may tell of a payment: it was begun, the day after, and when the cabinet says."""
+        days = [payment.created_at.date(), payment.created_at.date() + timedelta(days=1)]
+        theirs = payment_of(self._world.banks[payment.acquirer], payment.acquirer, payment.acquirer_payment_id)
+        if theirs and theirs.finished_at:
+            days.append(date.fromisoformat(theirs.finished_at[:10]))
+        return [day for day in dict.fromkeys(days) if day <= self._world.now.date()]
 
     def _unpark(self, model: type[Payment] | type[Refund], row: Payment | Refund) -> None:
         self._world.act(

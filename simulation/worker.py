@@ -77,6 +77,7 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
 }
 DUES = "SELECT " + ", ".join(f"({sql})" for _, sql in SWEEPS.values())
 AT_ONCE, SOON, LATER, DAYS = (1, 5), (10, 120), (300, 5400), (86_400, 4 * 86_400)
+WOKEN = (1, 30)  # seconds after which it comes: it has other things to do
 LATEST = timedelta(hours=12)  # at which it looks while nothing comes of its looking
 
 
@@ -183,6 +184,6 @@ class Worker:
         if self._world.trouble():
             self._world.diary.fault("wake_up_lost")
             return
-        soon = self._world.now + timedelta(seconds=1)
+        soon = self._world.now + timedelta(seconds=self._dice.uniform(*WOKEN))
         if self._down_until is None or self._down_until <= soon:
             self.next_at = min(self.next_at, soon) if self.next_at else soon

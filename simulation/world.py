@@ -229,7 +229,7 @@ class World:
             "CHECKOUT_TTL": settings.CHECKOUT_TTL,
             "SWEEP_GUARD": self._guard(),
             "CHARGES_AT_ONCE": 8 if self.unhurried else 1,  # in turns, so that the same seed is the same run
-            "METER_EVERY": timedelta(hours=48),  # fewer steps; the times themselves say what is due
+            "METER_EVERY": timedelta(hours=120),  # fewer steps; the times themselves say what is due
         }
 
 

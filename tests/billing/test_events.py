@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from celery import Celery
 from django.db import IntegrityError, transaction
 
-from billing import events, wake
+from billing import events, sweeps, wake
 from billing.models import Account, Delivery, Event, Invoice, InvoiceLine
 from tests.billing.desk import AT, DAY, HOUR, MINUTE, Died, bill, fresh, told
 from tests.things import viewer
@@ -49,6 +50,31 @@ def happen(invoice: Invoice | None = None) -> Event:
 def deliveries(event: Event) -> dict[str, str]:
     """The state of each delivery, by the handler's last name."""
     return {d.handler.rsplit(".", 1)[1]: d.status for d in event.deliveries.all()}
+
+
+def test_events_that_another_worker_has_handed_over_meanwhile_trouble_no_handler_of_many(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_many", {})
+    batches: list[int] = []
+
+    def many(told: Sequence[Event]) -> list[int]:
+        batches.append(len(told))
+        return [event.pk for event in told]
+
+    events.on(KIND, many=many)(hands.good)
+    made = [happen(), happen()]
+    claim = sweeps.claim
+
+    def claimed(*args: Any, **more: Any) -> list[int]:
+        rows: list[int] = claim(*args, **more)
+        for pk in rows:
+            events.deliver(pk, at=AT)
+        return rows
+
+    monkeypatch.setattr(sweeps, "claim", claimed)
+    events.deliver_due(at=AT)
+    assert (hands.seen, batches) == ([event.pk for event in made], [])
 
 
 def test_a_handler_is_handed_an_event_once(hands: Hands) -> None:
