@@ -218,7 +218,9 @@ def _next(row: Subscription, at: datetime) -> list[str]:
         when, what = terms.spoken(charge.at, row.plan.zone), f" for {row.next_plan.name}" if row.next_plan else ""
         told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)}{what} by {card} on {when}."]
     elif row.auto_renew:
-        told = ["It should renew by itself, but there is no card that can be charged."]
+        kept = row.method is not None and row.method.removed_at is None
+        why = "its card is not tried again" if kept else "there is no card that can be charged"
+        told = [f"It should renew by itself, but {why}."]
     else:
         told = ["It does not renew by itself: nothing is charged unless the customer pays."]
     return [*told, *_price_to_come(row)]

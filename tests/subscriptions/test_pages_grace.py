@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from acquiring.types import Card
+from acquiring.types import Card, Decline
 from billing import settlement
 from subscriptions import agreements, trials
 from subscriptions.models import Plan, Subscription
@@ -64,3 +64,15 @@ def test_M10_a_declined_renewal_says_why_and_what_comes_next(browser, vera, trie
     assert "did not go through on" in text and "Not enough money." in text and "We try it again on <time" in text
     page = browser.get(f"/payments/{shopping.payment_of(vera).pk}/").text
     assert "Choose a plan<" not in page and '<ol class="steps"' not in page and "One month, 1 month, from" in page
+
+
+def test_M10_a_card_that_is_kept_and_not_tried_again_is_called_so(browser, vera, tried):
+    """Not "there is no card": the customer sees it on the same page."""
+    card = settlement.save_card(vera.pk, "fake", Card("tok_a", "•••• 4242", "Visa", 12, 2040), at=things.now() - OVER)
+    agreements.agree(tried.pk, method_id=card.pk, actor="vera", at=things.now() - OVER)
+    fake_acquirer.installed().program("charge", declined(Decline.STOP))
+    for hours in (12, 11):
+        things.run_until_idle(things.now() - timedelta(hours=hours) + timedelta(minutes=1))
+    text = browser.get("/account/").text
+    assert "Visa •••• 4242 is not tried again" in text and "the next term could not be charged" in text
+    assert "no card" not in text
