@@ -187,7 +187,8 @@ def cancel(payment_id: uuid.UUID, *, at: datetime, patient: bool = False) -> Pay
         return payment
     with transaction.atomic():
         payment = settlement.apply(payment_id, LEFT_OPEN, actor="system", at=at)
-        Payment.objects.filter(pk=payment_id, status=Payment.Status.CANCELLED).update(next_check_at=at + LEASE)
+        given_up = Payment.objects.filter(pk=payment_id, status=Payment.Status.CANCELLED)
+        given_up.update(next_check_at=at + LEASE, checks=0)
     return payment
 
 

@@ -158,7 +158,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Ref
 def check(refund_id: uuid.UUID, *, at: datetime, insist: bool = False) -> Refund:
     """Asks the acquirer what became of a refund; sends it where the acquirer has never seen it, or says so.
 
-    Raises Unanswered where somebody `insist`s, the acquirer does not say, and no sweep will ask again.
+    Raises Unanswered where somebody `insist`s, the acquirer does not say, and no sweep asks again: of a refused one.
     """
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.payment.acquirer == ledger.WALLET:
@@ -170,7 +170,8 @@ def check(refund_id: uuid.UUID, *, at: datetime, insist: bool = False) -> Refund
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
     if (outcome.absent or outcome.again) and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at, doubtful=outcome.again)
-    if insist and not refund.is_live and outcome.status == Status.UNKNOWN and not outcome.absent:
+    refused = insist and refund.status == Refund.Status.FAILED
+    if refused and outcome.status == Status.UNKNOWN and not outcome.absent:
         raise Unanswered(outcome.message)
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 

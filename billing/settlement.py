@@ -22,6 +22,7 @@ from billing.models.fields import digest
 log = logging.getLogger(__name__)
 
 BACK_OFF = tuple(timedelta(seconds=s) for s in (10, 20, 40, 60, 120, 300, 600, 1800, 3600, 6 * 3600))
+SILENT = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
 PARK_AFTER = 40  # checks: more than a week; it goes on being asked, but a human should know
 
 NOTED = (  # what `note` sets
@@ -31,6 +32,7 @@ NOTED = (  # what `note` sets
     "card",
     "raw",
     "next_check_at",
+    "checks",
     "parked",
     *("decline", "decline_code", "decline_message", "retry_after"),
 )
@@ -78,11 +80,9 @@ def _step_back(payment: Payment, *, at: datetime) -> None:
     Its page may still be open: `next_check_at` has the sweep close it, and a capture there is surplus.
     """
     for rival in payment.invoice.payments.select_for_update().filter(status__in=Payment.LIVE).exclude(pk=payment.pk):
-        rival.invoice, rival.next_check_at = payment.invoice, at
-        reason = "Another payment has paid this invoice"
-        events.change(
-            rival, rival.cancel, actor="system", at=at, reason=reason, save=["next_check_at"], data=told(rival)
-        )
+        rival.invoice, rival.next_check_at, rival.checks = payment.invoice, at, 0
+        reason, saved = "Another payment has paid this invoice", ["next_check_at", "checks"]
+        events.change(rival, rival.cancel, actor="system", at=at, reason=reason, save=saved, data=told(rival))
         wake.after_commit("billing.tasks.poll_payments")
 
 
@@ -275,14 +275,14 @@ def note(payment: Payment, outcome: Outcome, at: datetime) -> None:
         payment.parked = ""  # a mismatch stays marked meanwhile: "pending" explains nothing
     if not payment.is_live and closed:
         payment.next_check_at = None
-    elif not payment.is_live and outcome.status in (Status.PENDING, Status.AUTHORIZED):
-        payment.next_check_at = payment.next_check_at or at  # open there and dead here: the sweep closes it
+        payment.parked = "" if payment.parked == SILENT else payment.parked
     elif not payment.is_live and payment.next_check_at is None and not outcome.again:
-        payment.next_check_at = at  # somebody rang, and it did not say why: the sweep asks once more
+        # Open there and dead here, or somebody rang and it did not say why: the sweep closes it, and asks so.
+        payment.next_check_at, payment.checks = at, 0
     elif payment.is_live or payment.next_check_at:
         payment.next_check_at = at + sweeps.back_off(payment.checks, *BACK_OFF, wish=outcome.wait)
         if payment.checks >= PARK_AFTER and outcome.status != Status.SUCCEEDED and not closed:
-            payment.parked = "The acquirer has not said for days whether this payment was made. Ask it by telephone."
+            payment.parked = SILENT
 
 
 def _save(payment: Payment) -> None:

@@ -162,7 +162,7 @@ class Worker:
         if self._world.calm:
             return timedelta(seconds=1)
         draw = self._dice.random()
-        soon, later = (0.0, 0.35) if self._world.unhurried else (0.35, 0.75)
+        soon, later = (0.0, 0.35) if self._world.unhurried else (0.2, 0.55)
         span = AT_ONCE if draw < soon else SOON if draw < later else LATER
         if self._world.trouble(0.005):
             span = DAYS

@@ -219,7 +219,7 @@ def _next(row: Subscription, at: datetime) -> list[str]:
         told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)}{what} by {card} on {when}."]
     elif row.auto_renew:
         kept = row.method is not None and row.method.removed_at is None
-        why = "its card is not tried again" if kept else "there is no card that can be charged"
+        why = "nothing more is charged to its card" if kept else "there is no card that can be charged"
         told = [f"It should renew by itself, but {why}."]
     else:
         told = ["It does not renew by itself: nothing is charged unless the customer pays."]

@@ -168,7 +168,7 @@ def test_B3_access_while_it_runs_in_grace_and_after(bank: FakeAcquirer) -> None:
     grace = told(vera.user, vera.at)
     assert "the next term is not paid yet: these are the days of grace. 299.00 ₽ did not go through on 28" in grace
     assert "February 2026, 12:00 MSK: the bank refused. Access (cinema) goes on to 2 March" in grace
-    assert "It should renew by itself, but its card is not tried again." in grace
+    assert "It should renew by itself, but nothing more is charged to its card." in grace
     vera.go(END + 2 * DAY)
     assert told(vera.user, vera.at) == (
         "Monthly was paid to 28 February 2026, 12:00 MSK and is over. So it gives no access now."

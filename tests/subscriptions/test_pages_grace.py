@@ -66,7 +66,7 @@ def test_M10_a_declined_renewal_says_why_and_what_comes_next(browser, vera, trie
     assert "Choose a plan<" not in page and '<ol class="steps"' not in page and "One month, 1 month, from" in page
 
 
-def test_M10_a_card_that_is_kept_and_not_tried_again_is_called_so(browser, vera, tried):
+def test_M10_that_nothing_more_is_charged_to_a_card_that_is_kept_is_called_so(browser, vera, tried):
     """Not "there is no card": the customer sees it on the same page."""
     card = settlement.save_card(vera.pk, "fake", Card("tok_a", "•••• 4242", "Visa", 12, 2040), at=things.now() - OVER)
     agreements.agree(tried.pk, method_id=card.pk, actor="vera", at=things.now() - OVER)
@@ -74,5 +74,5 @@ def test_M10_a_card_that_is_kept_and_not_tried_again_is_called_so(browser, vera,
     for hours in (12, 11):
         things.run_until_idle(things.now() - timedelta(hours=hours) + timedelta(minutes=1))
     text = browser.get("/account/").text
-    assert "Visa •••• 4242 is not tried again" in text and "the next term could not be charged" in text
+    assert "nothing more is charged to Visa •••• 4242" in text and "the next term could not be charged" in text
     assert "no card" not in text
