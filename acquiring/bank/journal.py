@@ -47,7 +47,8 @@ class Journal:
         payment_id = subject.id if isinstance(subject, Payment) else subject.payment_id
         line_id = f"{subject.id}_chargeback" if kind == "chargeback" else subject.id
         at = stamp(self.now())
-        self.books.number(subject.id, at)
+        # A refund that waits in the cabinet is a transaction from then on, not from when it is made.
+        self.books.number(subject.id, subject.created_at if isinstance(subject, Refund) else at)
         line = Operation(line_id, subject.order_id, payment_id, kind, amount, subject.currency, state, at)
         if self.books.first(Operation, "id = ?", line_id):
             self.books.save(line)
