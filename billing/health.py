@@ -32,7 +32,7 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
     """
     if (outcome.widget and not outcome.raw) or outcome.code == asking.CROWDED:
         return
-    failed = outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT) or not _answered(outcome)
+    failed = not _answered(outcome)
     if not failed and not AcquirerHealth.objects.filter(name=name).exclude(status="closed", failures=0).exists():
         return
     if failed:
@@ -51,7 +51,9 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
 
 
 def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
-    """What a question to an acquirer that is down came to: it answers again, or is left alone for another while."""
+    """What any other call to an acquirer that is down came to: it answers again, or is left alone for another while."""
+    if outcome.code == asking.CROWDED:
+        return
     if not AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN).exists():
         return
     if _answered(outcome):
@@ -121,6 +123,8 @@ def switch_on(name: str, *, actor: str, reason: str, at: datetime) -> AcquirerHe
 
 def _answered(outcome: Outcome) -> bool:
     """That it knows no such operation, or wants the order again, is an answer."""
+    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT):
+        return False
     return outcome.status != Status.UNKNOWN or outcome.absent or outcome.again
 
 

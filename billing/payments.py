@@ -257,6 +257,7 @@ def _close_page(payment: Payment, *, at: datetime) -> Payment:
 def _voided(payment: Payment, at: datetime) -> Outcome:
     backend = calls.acquirer(payment.acquirer)
     outcome = backend.void(str(payment.pk), payment.acquirer_payment_id, calls.clue(payment))
+    health.looked_up(payment.acquirer, outcome, at=at)
     if not outcome.absent or payment.acquirer_payment_id or payment.redirect_url:
         return outcomes.of_the_payment(outcome)
     return sending.UNDER_WAY if sending.on_its_way(payment, at=at) else NOTHING_THERE

@@ -151,6 +151,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Ref
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
     if refund.sent_at is None and (outcome.decline == Decline.NOT_SENT or outcome.shut_out):
         sending.withdraw(refund, at=at)
+        health.looked_up(refund.payment.acquirer, outcome, at=at)
     outcome = outcomes.of_the_payment(outcome) if doubtful else outcome
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
@@ -168,6 +169,7 @@ def check(refund_id: uuid.UUID, *, at: datetime, insist: bool = False) -> Refund
         return submit(refund_id, at=at)
     backend = calls.acquirer(refund.payment.acquirer)
     outcome = backend.fetch(Subject.REFUND, str(refund.pk), refund.acquirer_refund_id, calls.clue(refund))
+    health.looked_up(refund.payment.acquirer, outcome, at=at)
     if (outcome.absent or outcome.again) and refund.is_live and not refund.acquirer_refund_id:
         return submit(refund_id, at=at, doubtful=outcome.again)
     refused = insist and refund.status == Refund.Status.FAILED

@@ -4,13 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-
-def without_its_index(table: str, column: str, index: str, field: migrations.AlterField) -> migrations.SeparateDatabaseAndState:
-    """Only the index goes. Django's own operation would drop each unique index of this one column besides, with the
-    constraint that it is.
-    """
-    drop = migrations.RunSQL(f"DROP INDEX {index}", f"CREATE INDEX {index} ON {table} ({column})")
-    return migrations.SeparateDatabaseAndState([drop], [field])
+from billing.migrating import without_its_index
 
 
 class Migration(migrations.Migration):
@@ -31,60 +25,60 @@ class Migration(migrations.Migration):
             "event_id",
             "billing_delivery_event_id_c9ced78b",
             migrations.AlterField(
-            model_name='delivery',
-            name='event',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='billing.event'),
-        ),
+                model_name='delivery',
+                name='event',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='billing.event'),
+            ),
         ),
         without_its_index(
             "billing_event",
             "user_id",
             "billing_event_user_id_639aa803",
             migrations.AlterField(
-            model_name='event',
-            name='user',
-            field=models.ForeignKey(db_index=False, help_text='The customer whom it concerns.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='event',
+                name='user',
+                field=models.ForeignKey(db_index=False, help_text='The customer whom it concerns.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            ),
         ),
         without_its_index(
             "billing_invoice",
             "user_id",
             "billing_invoice_user_id_f4bf734a",
             migrations.AlterField(
-            model_name='invoice',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='invoice',
+                name='user',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to=settings.AUTH_USER_MODEL),
+            ),
         ),
         without_its_index(
             "billing_invoiceline",
             "invoice_id",
             "billing_invoiceline_invoice_id_ff507e12",
             migrations.AlterField(
-            model_name='invoiceline',
-            name='invoice',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.invoice'),
-        ),
+                model_name='invoiceline',
+                name='invoice',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.invoice'),
+            ),
         ),
         without_its_index(
             "billing_payment",
             "user_id",
             "billing_payment_user_id_a21ad6ba",
             migrations.AlterField(
-            model_name='payment',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='payment',
+                name='user',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to=settings.AUTH_USER_MODEL),
+            ),
         ),
         without_its_index(
             "billing_requestkey",
             "user_id",
             "billing_requestkey_user_id_77faab5d",
             migrations.AlterField(
-            model_name='requestkey',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='requestkey',
+                name='user',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            ),
         ),
         migrations.AlterField(
             model_name='transfer',

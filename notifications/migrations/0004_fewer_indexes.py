@@ -3,13 +3,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-
-def without_its_index(table: str, column: str, index: str, field: migrations.AlterField) -> migrations.SeparateDatabaseAndState:
-    """Only the index goes. Django's own operation would drop each unique index of this one column besides, with the
-    constraint that it is.
-    """
-    drop = migrations.RunSQL(f"DROP INDEX {index}", f"CREATE INDEX {index} ON {table} ({column})")
-    return migrations.SeparateDatabaseAndState([drop], [field])
+from billing.migrating import without_its_index
 
 
 class Migration(migrations.Migration):
@@ -25,9 +19,9 @@ class Migration(migrations.Migration):
             "event_id",
             "notifications_message_event_id_d612a452",
             migrations.AlterField(
-            model_name='message',
-            name='event',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.event'),
-        ),
+                model_name='message',
+                name='event',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.event'),
+            ),
         ),
     ]

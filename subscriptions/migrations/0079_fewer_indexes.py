@@ -4,13 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-
-def without_its_index(table: str, column: str, index: str, field: migrations.AlterField) -> migrations.SeparateDatabaseAndState:
-    """Only the index goes. Django's own operation would drop each unique index of this one column besides, with the
-    constraint that it is.
-    """
-    drop = migrations.RunSQL(f"DROP INDEX {index}", f"CREATE INDEX {index} ON {table} ({column})")
-    return migrations.SeparateDatabaseAndState([drop], [field])
+from billing.migrating import without_its_index
 
 
 class Migration(migrations.Migration):
@@ -31,49 +25,49 @@ class Migration(migrations.Migration):
             "move_id",
             "subscriptions_moving_move_id_9c8709b4",
             migrations.AlterField(
-            model_name='moving',
-            name='move',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='movings', to='subscriptions.pricemove'),
-        ),
+                model_name='moving',
+                name='move',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='movings', to='subscriptions.pricemove'),
+            ),
         ),
         without_its_index(
             "subscriptions_period",
             "subscription_id",
             "subscriptions_period_subscription_id_848e7464",
             migrations.AlterField(
-            model_name='period',
-            name='subscription',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='subscriptions.subscription'),
-        ),
+                model_name='period',
+                name='subscription',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='periods', to='subscriptions.subscription'),
+            ),
         ),
         without_its_index(
             "subscriptions_personaldiscount",
             "user_id",
             "subscriptions_personaldiscount_user_id_6cf77bd5",
             migrations.AlterField(
-            model_name='personaldiscount',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='personal_discounts', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='personaldiscount',
+                name='user',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='personal_discounts', to=settings.AUTH_USER_MODEL),
+            ),
         ),
         without_its_index(
             "subscriptions_price",
             "plan_id",
             "subscriptions_price_plan_id_b6d5f9df",
             migrations.AlterField(
-            model_name='price',
-            name='plan',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='subscriptions.plan'),
-        ),
+                model_name='price',
+                name='plan',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='prices', to='subscriptions.plan'),
+            ),
         ),
         without_its_index(
             "subscriptions_subscription",
             "user_id",
             "subscriptions_subscription_user_id_a353e93d",
             migrations.AlterField(
-            model_name='subscription',
-            name='user',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to=settings.AUTH_USER_MODEL),
-        ),
+                model_name='subscription',
+                name='user',
+                field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to=settings.AUTH_USER_MODEL),
+            ),
         ),
     ]

@@ -174,6 +174,34 @@ def test_an_acquirer_that_is_down_is_tried_again_when_it_asks_to_be(acquirer: Fa
         assert AcquirerHealth.objects.get().retry_at == AT + pause
 
 
+def call_one_that_is_down(acquirer: FakeAcquirer, call: str, *answers: Any) -> None:
+    """The call of a sweep, ten minutes after the acquirer was found down, when its pause is over."""
+    page, refund = start(), None
+    if call != "void":
+        acquirer.program("refund", BUSY if call == "refund" else Outcome.unknown("no answer"))
+        refund = give_back(paid(acquirer))
+    health.note("fake", Outcome.unknown("no answer"), at=AT)
+    assert health.down(at=AT + 10 * MINUTE) == []
+    acquirer.program(call, *answers)
+    payments.cancel(page.pk, at=AT + 10 * MINUTE) if refund is None else refunds.check(refund.pk, at=AT + 10 * MINUTE)
+
+
+@pytest.mark.parametrize("call", ["void", "fetch", "refund"])
+def test_one_unanswered_call_leaves_an_acquirer_that_is_down_alone_for_another_while(
+    acquirer: FakeAcquirer, settings: Any, call: str
+) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    call_one_that_is_down(acquirer, call, BUSY if call == "refund" else Outcome.unknown("no answer"))
+    assert health.down(at=AT + 20 * MINUTE - SECOND) == ["fake"]
+
+
+@pytest.mark.parametrize("call", ["void", "fetch"])
+def test_any_answer_finds_an_acquirer_well_again(acquirer: FakeAcquirer, settings: Any, call: str) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    call_one_that_is_down(acquirer, call, Outcome(Status.PENDING))
+    assert AcquirerHealth.objects.get().status == "closed"
+
+
 def test_our_own_queue_says_nothing_of_an_acquirer(acquirer: FakeAcquirer, settings: Any) -> None:
     settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": MINUTE}
     health.note("fake", Outcome(Status.FAILED, decline=Decline.NOT_SENT, code="crowded"), at=AT)
