@@ -103,8 +103,8 @@ class Staff:
             self._world.act("staff", f"dismiss mail {message.pk}", verb)
 
     def _give_up(self, delivery: Delivery) -> bool:
-        """Some mails that cannot be written are told by telephone. What moves money is never given up."""
-        if delivery.pk % 2 or not delivery.handler.startswith("notifications."):
+        """Most mails that cannot be written are told by telephone. What moves money is never given up."""
+        if delivery.pk % 4 == 0 or not delivery.handler.startswith("notifications."):
             return False
         verb = partial(parking.give_up, delivery.pk, actor=ACTOR, reason="Told by telephone", at=self._world.now)
         self._world.act("staff", f"give up event {delivery.pk}", verb)
