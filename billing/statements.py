@@ -99,7 +99,10 @@ class Listing:
         with connection.cursor() as cursor:
             for model, sql in UNLISTED.items():
                 cursor.execute(sql, [acquirer, since, until])
-                rows: Any = model._default_manager.filter(pk__in=[pk for (pk,) in cursor.fetchall()])
+                missing = [pk for (pk,) in cursor.fetchall()]
+                if not missing:
+                    continue
+                rows: Any = model._default_manager.filter(pk__in=missing)
                 left |= {str(row.pk): row for row in (rows.select_related("payment") if model is Refund else rows)}
         return left
 

@@ -23,6 +23,7 @@ from subscriptions.models import Subscription
 
 PATIENCE = timedelta(days=30)  # of simulated time; whatever is not final by then is lost
 ROUNDS = 3000
+BETWEEN = timedelta(hours=1)  # that staff let go by: what they asked an acquirer for is surely over by then
 
 # What an operation must not be in for ever.
 UNFINISHED = {
@@ -77,6 +78,7 @@ class Closing:
         self._weather.end()
         self._everybody_leaves()
         for _ in range(6):  # staff's second tries bring news of their own
+            self._world.pass_time(self._world.now + BETWEEN)
             self._rest()
             self._staff.reconcile(self._days_that_differ())
             self._staff.tidy_up()

@@ -22,7 +22,7 @@ T = TypeVar("T")
 # Times the rate: at a point where nobody died yet, in the towns whose turn it is there and (the first time that it is
 # passed) in others; at another point; that another process runs. Were all points as likely, those at the end of a rare
 # deed would be come to too seldom.
-NEW, ELSEWHERE, OLD, OTHER = 4.0, 0.5, 0.01, 0.03
+NEW, ELSEWHERE, OLD, OTHER = 4.0, 0.75, 0.01, 0.03
 TURNS = 2  # every second town is where a point is likely to kill
 HICCUP = 0.002  # times the rate: a statement that PostgreSQL does not answer
 

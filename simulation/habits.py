@@ -49,22 +49,23 @@ class Subscriber(Visitor):
     def _choose(self) -> None:
         if self.world.trouble(0.2):
             self.pay_old_page()
-        if self.restless and not self.purse.holds() and self.dice.random() < 0.4:
+        holds = self.purse.holds()
+        if self.restless and not holds and self.dice.random() < 0.4:
             self._pay_soon(self.purse.top_up(), 2 * DAY)
             return
         draw = self.dice.random()
         if draw < 0.3:
-            if self.purse.holds() and self.dice.random() < 0.6:
+            if holds and self.dice.random() < 0.6:
                 self.purse.close()
-            self.later(self.visit, *((DAY, 12 * DAY) if self.restless else (60 * DAY, 300 * DAY)))
+            self.later(self.visit, *((DAY, 16 * DAY) if self.restless else (60 * DAY, 300 * DAY)))
             return
         if draw < 0.36:
             self._pay_soon(self.purse.buy(), 5 * DAY)
             return
-        if draw < (0.62 if self.purse.holds() else 0.46):
+        if draw < (0.62 if holds else 0.46):
             self._begin_by_the_hour()
             return
-        if draw < (0.66 if self.purse.holds() else 0.52):
+        if draw < (0.66 if holds else 0.52):
             self.changes.try_out()
             self.later(self.visit, HOUR, 8 * DAY)
             return
@@ -129,7 +130,7 @@ class Subscriber(Visitor):
         """After some months, or about when the term ends."""
         till = subscription.valid_till if subscription else None
         if self.restless:
-            self.later(self.visit, DAY, 12 * DAY)
+            self.later(self.visit, DAY, 16 * DAY)
         elif till and till > self.world.now and self.dice.random() < 0.3:
             self.later(self.visit, till - self.world.now - 2 * DAY, till - self.world.now + 2 * DAY, alone=True)
         else:
@@ -211,7 +212,7 @@ class Subscriber(Visitor):
         """Changes something that was well."""
         draw, card = self.dice.random(), self.card()
         if draw < 0.5:
-            self._pay_soon(self.changes.wish(subscription), 12 * DAY)
+            self._pay_soon(self.changes.wish(subscription), 16 * DAY)
             return
         if draw < 0.58:
             self._pay_soon(self.purse.top_up(), 2 * DAY)
@@ -224,7 +225,7 @@ class Subscriber(Visitor):
             self.switch_off(subscription)
         elif card:
             self.agree(subscription, card)
-        self.later(self.visit, DAY, 12 * DAY)
+        self.later(self.visit, DAY, 16 * DAY)
 
     def _arrange(self, subscription: Subscription) -> None:
         """Has the next term charged, or not any more; pays it by hand in its last days; sees to the wallet."""

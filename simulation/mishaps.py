@@ -20,7 +20,7 @@ from simulation.courier import Courier
 from simulation.protocols import OWN, TELLS_NO_DISPUTES, TELLS_NO_PARTS, TELLS_NO_STRANGERS, ours
 from simulation.world import NERVOUS, World
 
-BROKEN_HOURS = (1, 6, 24, 200)  # in the last, what is handed over is given up and parked
+BROKEN_HOURS = (1, 3, 9, 24, 200)  # in the last, what is handed over is given up and parked
 
 
 class Mishaps:
@@ -82,10 +82,10 @@ class Mishaps:
         self._world.lies_of_refunds += 1
 
     def guard_is_nervous(self) -> None:
-        """For some weeks the guard stops what waited together for a few hours."""
+        """For a week or so the guard stops what waited together for a few hours."""
         self._world.diary.fault("guard_nervous")
         settings.SWEEP_GUARD.update(NERVOUS)
-        self._world.schedule(self._world.now + timedelta(days=20), partial(settings.SWEEP_GUARD.update, self._calm))
+        self._world.schedule(self._world.now + timedelta(days=9), partial(settings.SWEEP_GUARD.update, self._calm))
 
     def dispute(self) -> None:
         """A card's holder has his bank take a payment back, in full or in part."""

@@ -57,7 +57,7 @@ class Staff:
         draw = self._dice.random()
         if draw < 0.2:
             self._refund_some()
-        elif draw < 0.3:
+        elif draw < 0.25:
             self.reconcile()
         elif draw < 0.75:
             self._office.turn()

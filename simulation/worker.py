@@ -77,7 +77,7 @@ SWEEPS: dict[str, tuple[Callable[..., int], str]] = {
 }
 DUES = "SELECT " + ", ".join(f"({sql})" for _, sql in SWEEPS.values())
 AT_ONCE, SOON, LATER, DAYS = (1, 5), (10, 120), (300, 5400), (86_400, 4 * 86_400)
-WOKEN = (1, 30)  # seconds after which it comes: it has other things to do
+WOKEN = (1, 90)  # seconds after which it comes: it has other things to do
 LATEST = timedelta(hours=12)  # at which it looks while nothing comes of its looking
 
 
@@ -162,7 +162,7 @@ class Worker:
         if self._world.calm:
             return timedelta(seconds=1)
         draw = self._dice.random()
-        soon, later = (0.0, 0.35) if self._world.unhurried else (0.2, 0.55)
+        soon, later = (0.0, 0.35) if self._world.unhurried else (0.1, 0.4)
         span = AT_ONCE if draw < soon else SOON if draw < later else LATER
         if self._world.trouble(0.005):
             span = DAYS
