@@ -49,7 +49,8 @@ def unclear(answer: Response) -> Outcome:
 def _unknown(problem: Exception) -> Outcome:
     if isinstance(problem, Malformed):
         return Outcome.unknown(f"the acquirer's answer cannot be read: {problem}")
-    return replace(Outcome.unknown(str(problem)), wait=_wait(problem))
+    code = CROWDED if isinstance(problem, Crowded) else ""
+    return replace(Outcome.unknown(str(problem)), code=code, wait=_wait(problem))
 
 
 def _wait(problem: Exception) -> timedelta | None:

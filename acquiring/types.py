@@ -172,6 +172,11 @@ class Outcome:
     receipt: ReceiptStatus | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def unheard(self) -> bool:
+        """Whether the acquirer certainly did not take the request up: it says nothing of what was asked."""
+        return self.decline == Decline.NOT_SENT or self.shut_out
+
     @classmethod
     def unknown(cls, message: str) -> Outcome:
         """Nobody can say yet whether money moved."""

@@ -1,6 +1,6 @@
 """Whether an acquirer is well, from what its calls really came to: closed, open, half-open, or off by hand.
 
-Payments that are under way are asked about whatever this says; it decides where *new* pages are opened.
+It decides where *new* pages are opened; of an acquirer that is down the sweeps ask once in a while, not row by row.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
     """
     if (outcome.widget and not outcome.raw) or outcome.code == asking.CROWDED:
         return
-    failed = not _answered(outcome)
+    failed = outcome.decline == Decline.OUR_FAULT or not _answered(outcome)
     if not failed and not AcquirerHealth.objects.filter(name=name).exclude(status="closed", failures=0).exists():
         return
     if failed:
@@ -42,22 +42,26 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
         if failed:
             _failed(row, outcome, at)
         elif row.status in AcquirerHealth.DOWN:
-            row.failures, row.trips, row.retry_at = 0, 0, None
-            reason = "It answers again"
-            events.change(row, row.recover, actor="system", at=at, reason=reason, save=SAVED, data=_told(row))
+            _recover(row, at)
         elif row.failures:
             row.failures = 0
             row.save(update_fields=["failures", "updated_at"])
 
 
 def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
-    """What any other call to an acquirer that is down came to: it answers again, or is left alone for another while."""
+    """What a question to an acquirer that is down, or the closing of a page there, came to.
+
+    It answers again, or is left alone for another while. What stood in our own queue counts for nothing here either.
+    """
     if outcome.code == asking.CROWDED:
         return
     if not AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN).exists():
         return
     if _answered(outcome):
-        note(name, outcome, at=at)
+        with transaction.atomic():
+            row = _lock(name)
+            if row.status in AcquirerHealth.DOWN:
+                _recover(row, at)
     else:
         pause = settings.ACQUIRER_HEALTH["pause"]
         pause = min(max(pause, outcome.wait or pause), LONGEST)
@@ -123,9 +127,15 @@ def switch_on(name: str, *, actor: str, reason: str, at: datetime) -> AcquirerHe
 
 def _answered(outcome: Outcome) -> bool:
     """That it knows no such operation, or wants the order again, is an answer."""
-    if outcome.decline in (Decline.NOT_SENT, Decline.OUR_FAULT):
+    if outcome.unheard:
         return False
     return outcome.status != Status.UNKNOWN or outcome.absent or outcome.again
+
+
+def _recover(row: AcquirerHealth, at: datetime) -> None:
+    row.failures, row.trips, row.retry_at = 0, 0, None
+    reason = "It answers again"
+    events.change(row, row.recover, actor="system", at=at, reason=reason, save=SAVED, data=_told(row))
 
 
 def _failed(row: AcquirerHealth, outcome: Outcome, at: datetime) -> None:

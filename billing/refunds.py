@@ -10,7 +10,7 @@ from django.db import transaction
 from moneyed import Money
 
 from acquiring.http import Unanswered
-from acquiring.types import Decline, Outcome, RefundOrder, Status, Subject
+from acquiring.types import Outcome, RefundOrder, Status, Subject
 from billing import (
     calls,
     events,
@@ -149,9 +149,8 @@ def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Ref
     if not sending.claim(refund, at=at):
         return apply(refund_id, sending.UNDER_WAY, actor="system", at=at)
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
-    if refund.sent_at is None and (outcome.decline == Decline.NOT_SENT or outcome.shut_out):
+    if refund.sent_at is None and outcome.unheard:
         sending.withdraw(refund, at=at)
-        health.looked_up(refund.payment.acquirer, outcome, at=at)
     outcome = outcomes.of_the_payment(outcome) if doubtful else outcome
     return apply(refund_id, outcome, actor=f"acquirer:{refund.payment.acquirer}", at=at)
 
@@ -198,7 +197,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
         _note(refund, outcome, at)
         if outcome.status == Status.SUCCEEDED:
             _succeed(refund, outcome, actor=actor, at=at)
-        elif not refund.is_live or outcome.decline == Decline.NOT_SENT or outcome.shut_out:
+        elif not refund.is_live or outcome.unheard:
             _save(refund)  # a promised refund is never given up because the acquirer did not hear of it
         elif outcome.status in (Status.FAILED, Status.CANCELLED):
             _fail(refund, outcome, actor=actor, at=at)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from acquiring import registry
-from acquiring.types import Clue, Decline, Outcome, RefundOrder, Status, Subject
+from acquiring.types import Clue, Outcome, RefundOrder, Status, Subject
 from billing import calls, events, ledger, payments, reconciliation, refunds, sending, settlement, suspense
 from billing.errors import Conflict, Invalid, NotFound
 from billing.models import Account, Case, Payment, Refund
@@ -223,10 +223,9 @@ def _give_back(case: Case, *, at: datetime) -> None:
         if not sending.claim(case, at=at):
             raise _not_made("an earlier try may still be under way")
         said = calls.acquirer(case.acquirer).refund(order)
-        unheard = said.decline == Decline.NOT_SENT or said.shut_out
-        if case.sent_at is None and unheard:
+        if case.sent_at is None and said.unheard:
             sending.withdraw(case, at=at)
-        elif said.status in NOT_MADE and not unheard and not _still_goes(case, at):
+        elif said.status in NOT_MADE and not said.unheard and not _still_goes(case, at):
             sending.over(case, at=at)
     if said.status != Status.SUCCEEDED:
         raise _not_made(said.message or said.status)

@@ -20,7 +20,7 @@ from simulation.courier import Courier
 from simulation.protocols import OWN, TELLS_NO_DISPUTES, TELLS_NO_PARTS, TELLS_NO_STRANGERS, ours
 from simulation.world import NERVOUS, World
 
-BROKEN_HOURS = (1, 3, 9, 24, 200)  # in the last, what is handed over is given up and parked
+BROKEN_HOURS = (1, 3, 9, 24, 200)  # in the last, and some of the ones before, what is handed over is parked
 
 
 class Mishaps:

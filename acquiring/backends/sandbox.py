@@ -94,7 +94,7 @@ class Sandbox:
         """Releases a hold or closes an unpaid page; a charge still on its way will be refused."""
         path = "/api/payments/void" if our_id else f"/api/payments/{quote(reference, safe='')}/void"
         outcome = self._act(path, {"order_id": our_id}, payment_outcome)
-        if outcome.decline is Decline.NOT_SENT or outcome.shut_out:  # says nothing of the payment itself
+        if outcome.unheard:  # says nothing of the payment itself
             return Outcome.unknown(outcome.message)
         return outcome
 

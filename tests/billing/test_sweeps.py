@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from acquiring import asking
 from acquiring.types import Decline, Outcome, Status
 from billing import callbacks, checkouts, health, payments, refunds, sweeps
 from billing.models import AcquirerHealth, Callback, Payment
@@ -178,7 +179,7 @@ def call_one_that_is_down(acquirer: FakeAcquirer, call: str, *answers: Any) -> N
     """The call of a sweep, ten minutes after the acquirer was found down, when its pause is over."""
     page, refund = start(), None
     if call != "void":
-        acquirer.program("refund", BUSY if call == "refund" else Outcome.unknown("no answer"))
+        acquirer.program("refund", Outcome.unknown("no answer"))
         refund = give_back(paid(acquirer))
     health.note("fake", Outcome.unknown("no answer"), at=AT)
     assert health.down(at=AT + 10 * MINUTE) == []
@@ -186,20 +187,36 @@ def call_one_that_is_down(acquirer: FakeAcquirer, call: str, *answers: Any) -> N
     payments.cancel(page.pk, at=AT + 10 * MINUTE) if refund is None else refunds.check(refund.pk, at=AT + 10 * MINUTE)
 
 
-@pytest.mark.parametrize("call", ["void", "fetch", "refund"])
+@pytest.mark.parametrize("call", ["void", "fetch"])
 def test_one_unanswered_call_leaves_an_acquirer_that_is_down_alone_for_another_while(
     acquirer: FakeAcquirer, settings: Any, call: str
 ) -> None:
     settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
-    call_one_that_is_down(acquirer, call, BUSY if call == "refund" else Outcome.unknown("no answer"))
+    call_one_that_is_down(acquirer, call, Outcome.unknown("no answer"))
     assert health.down(at=AT + 20 * MINUTE - SECOND) == ["fake"]
 
 
-@pytest.mark.parametrize("call", ["void", "fetch"])
-def test_any_answer_finds_an_acquirer_well_again(acquirer: FakeAcquirer, settings: Any, call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [
+        ("void", Outcome(Status.PENDING)),
+        ("fetch", Outcome(Status.PENDING)),
+        ("fetch", Outcome.not_found()),
+        ("fetch", Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code="insufficient_funds")),
+    ],
+)
+def test_an_answer_finds_an_acquirer_well_again(
+    acquirer: FakeAcquirer, settings: Any, call: str, answer: Outcome
+) -> None:
     settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
-    call_one_that_is_down(acquirer, call, Outcome(Status.PENDING))
+    call_one_that_is_down(acquirer, call, answer)
     assert AcquirerHealth.objects.get().status == "closed"
+
+
+def test_our_own_queue_leaves_an_acquirer_that_is_down_as_it_is(acquirer: FakeAcquirer, settings: Any) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    call_one_that_is_down(acquirer, "fetch", replace(Outcome.unknown("30 calls are under way"), code=asking.CROWDED))
+    assert (AcquirerHealth.objects.get().status, health.down(at=AT + 10 * MINUTE)) == ("open", [])
 
 
 def test_our_own_queue_says_nothing_of_an_acquirer(acquirer: FakeAcquirer, settings: Any) -> None:
