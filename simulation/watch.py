@@ -196,7 +196,7 @@ class Watch:
             order: sum(each.captured == each.amount for each in taken(self._world.banks[name], name, order))
             for order, name in at_banks.items()
         }
-        paid = [order for order, count in times.items() for _ in range(1 if order in self.again else count)]
+        paid = [order for order, count in times.items() for _ in range(min(count, 1) if order in self.again else count)]
         if len(paid) > 1:
             self.double_charges += 1
             self.broken(f"Charged twice for one invoice: {', '.join(sorted(paid))}")

@@ -42,7 +42,8 @@ def next_charge(subscription: Subscription, *, at: datetime) -> NextCharge | Non
 
 
 def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: datetime) -> Subscription:
-    """The customer agrees that each next term is charged to this saved card. A term that is unpaid is tried at once.
+    """The customer agrees that each next term is charged to this saved card. A term that is unpaid is tried at once,
+    unless this card was declined for it and its tries are over.
 
     Raises NotFound `subscription_not_found`, `card_not_found`; Conflict `not_running`, `hourly`.
     """
@@ -62,7 +63,8 @@ def agree(subscription_id: uuid.UUID, *, method_id: uuid.UUID, actor: str, at: d
         if subscription.status == Subscription.Status.ACTIVE:
             terms.look_ahead(subscription)
         else:
-            subscription.next_charge_at = at
+            step = renewals.next_step(subscription, at)[1]
+            subscription.next_charge_at = at if step.now or step.at else None
         changed = ["auto_renew", "method", "renewal_consent_at", "updated_at", *terms.AHEAD]
         subscription.save(update_fields=changed)
         events.emit("subscription.renewal_on", subscription, actor=actor, at=at, data=terms.told(subscription))

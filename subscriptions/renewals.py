@@ -66,7 +66,7 @@ def charge(subscription_id: uuid.UUID, *, at: datetime) -> Payment | None:
     began = time.monotonic()
     with transaction.atomic(durable=True):
         subscription = lifecycle.lock(subscription_id)
-        period, step = _next_step(subscription, at)
+        period, step = next_step(subscription, at)
         _note(subscription, step, at)
         card = subscription.method
     if step.close:
@@ -94,7 +94,7 @@ def look_again(subscription_id: uuid.UUID, *, at: datetime) -> None:
         subscription = lifecycle.lock(subscription_id)
         if subscription.next_charge_at is None:
             return  # stopped, or switched off
-        _, step = _next_step(subscription, at)
+        _, step = next_step(subscription, at)
         _note(subscription, step, at)
 
 
@@ -192,8 +192,8 @@ def _bill_all(rows: list[Subscription], *, at: datetime) -> None:
             _bill_all(rows[half:], at=at)
 
 
-def _next_step(subscription: Subscription, at: datetime) -> tuple[Period | None, dunning.Step]:
-    """The next term that is billed, and what to do about it."""
+def next_step(subscription: Subscription, at: datetime) -> tuple[Period | None, dunning.Step]:
+    """The next term that is billed, and what to do about it at `at`."""
     if not terms.renewable(subscription):
         removed = subscription.auto_renew and subscription.method is not None and subscription.method.removed_at
         return None, dunning.Step(stop="The card was removed." if removed else "")

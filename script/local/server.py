@@ -170,8 +170,16 @@ Ready in {seconds:.1f} s
   Staff       admin@example.com / admin
   Customer    viewer@example.com / viewer
 
+  In another terminal:
+  {self.by_hand()} .venv/bin/python manage.py audit
+
 Ctrl-C stops everything.
 """
+
+    def by_hand(self) -> str:
+        """The settings with which manage.py looks at this shop; what the environment gave holds there too."""
+        names = [name for name in ("DEBUG", "DATABASE_URL", "BANK_API_URL") if not environment.given(name)]
+        return " ".join(f"{name}={self.env[name]}" for name in names if name in self.env)
 
 
 def url(host: str, port: int) -> str:

@@ -36,6 +36,8 @@ def switch_on(request: Request) -> HttpResponse:
         messages.success(
             request, f"From now on it renews by itself: next, {sum_} by {seen.card.brand} {seen.card.mask}."
         )
+    else:
+        messages.warning(request, "This card was declined for the next term and is not tried again for it.")
     return redirect("account")
 
 

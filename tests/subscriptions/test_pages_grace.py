@@ -76,3 +76,26 @@ def test_M10_that_nothing_more_is_charged_to_a_card_that_is_kept_is_called_so(br
     text = browser.get("/account/").text
     assert "nothing more is charged to Visa •••• 4242" in text and "the next term could not be charged" in text
     assert "no card" not in text
+
+
+def test_M10_a_card_whose_tries_are_over_is_not_said_to_be_charged_now(browser, vera, tried):
+    card = settlement.save_card(vera.pk, "fake", Card("tok_a", "•••• 4242", "Visa", 12, 2040), at=things.now() - OVER)
+    agreements.agree(tried.pk, method_id=card.pk, actor="vera", at=things.now() - OVER)
+    fake_acquirer.installed().program("charge", declined(Decline.STOP))
+    for hours in (12, 11):
+        things.run_until_idle(things.now() - timedelta(hours=hours) + timedelta(minutes=1))
+    form = {"subscription": str(tried.pk), "card": str(card.pk)}
+    text = browser.post("/account/renewal/on/", form, follow=True).text
+    assert "was declined for the next term and is not tried again" in text and "is being charged now" not in text
+    assert "nothing more is charged to Visa •••• 4242" in text
+    other = settlement.save_card(vera.pk, "fake", Card("tok_b", "•••• 4444", "Visa", 12, 2040), at=things.now())
+    assert (
+        "4444 is being charged now"
+        in browser.post("/account/renewal/on/", form | {"card": str(other.pk)}, follow=True).text
+    )
+
+
+def test_T6_when_the_term_is_over_the_days_of_grace_are_told_by_their_end(browser, vera, tried):
+    things.run_until_idle(things.now())
+    text = browser.get("/account/").text
+    assert "If you do not pay again, films go on to <time" in text and " more, to" not in text
