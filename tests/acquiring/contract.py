@@ -195,8 +195,8 @@ class AcquirerContract(News):
         for part in ("100.00", "198.99", "0.01"):
             assert acquirer.refund(refund(paid, Money(part, "RUB"))).status is Status.SUCCEEDED
         refused = acquirer.refund(refund(paid, Money("0.01", "RUB")))
-        assert (refused.status, refused.decline) == (Status.FAILED, Decline.OUR_FAULT)
-        assert refused.code
+        assert refused.status is Status.FAILED and refused.code
+        assert refused.decline in (Decline.OUR_FAULT, None)  # None: it holds for an earlier try of this refund too
         clue = replace(self.clue(paid), amount=PRICE)
         told = acquirer.fetch(Subject.PAYMENT, paid.our_id, "", clue).refunded
         assert told == (PRICE if self.tells_refunded else None)

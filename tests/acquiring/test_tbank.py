@@ -13,6 +13,7 @@ from acquiring.backends.tbank import TBank
 from acquiring.backends.tbank.mapping import Found
 from acquiring.base import BadCallback
 from acquiring.types import Charge, Clue, Decline, Outcome, Receipt, ReceiptItem, ReceiptStatus, Status, Subject
+from billing import outcomes
 from tests.acquiring.at_tbank import Far, tbank
 from tests.acquiring.contract import AcquirerContract
 from tests.acquiring.far import PRICE, charge, clue, refund
@@ -153,6 +154,17 @@ def test_a_lost_partial_refund_is_told_from_another_one_of_the_same_sum(acquirer
     assert acquirer.refund(order).status is Status.SUCCEEDED
     assert [line[2] for line in far.moved()] == [29900, 10000, 10000]
     assert part == order.amount
+
+
+def test_a_lost_refund_of_money_that_went_back_in_the_cabinet_is_refused_for_good(acquirer, impatient, far, paid, bank):
+    """Its repeat would have been answered with the state, had T-Bank made it: so that refusal is its own."""
+    order = refund(paid)
+    far.trouble("timeout_before")
+    assert impatient.refund(order).status is Status.UNKNOWN
+    bank.refund_in_cabinet(bank.operations()[0]["id"], 29900)
+    assert acquirer.fetch(Subject.REFUND, order.our_id, "", clue(order)).again
+    assert outcomes.of_the_payment(acquirer.refund(order)).status is Status.FAILED
+    assert [line[2] for line in far.moved()] == [29900, 29900]
 
 
 def test_a_refund_refused_by_the_cards_bank_stays_refused(acquirer, far, paid):

@@ -178,7 +178,8 @@ def refund_outcome(data: Any, order: RefundOrder, before: str) -> Outcome:
         return taken if state in RETURNING else unsure(f"the payment is {state}", raw)
     code, message = error_code(data), _message(data)
     if code == "330" or (code in codes.CONFLICT and before in {"REFUNDED", "REVERSED", "CANCELED"}):
-        return Outcome(Status.FAILED, decline=Decline.OUR_FAULT, code=code, message=message, raw=raw)
+        # The refund's own refusal, also of a repeat: one that T-Bank had made it would have answered with the state.
+        return Outcome(Status.FAILED, code=code, message=message, raw=raw)
     known = code in codes.GROUP or _is_shut_out(code)
     if not known or code in codes.TROUBLE | codes.CONFLICT | codes.WAIT.keys():
         return Outcome(Status.UNKNOWN, code=code, message=message, raw=raw)
