@@ -50,4 +50,4 @@ def a_refused_payment_is_made() -> Iterator[None]:
 
 def test_B1_a_backend_that_breaks_its_protocol_is_found() -> None:
     with a_refused_payment_is_made(), database.simulated():
-        assert any(lived(seed, 6, faults=0.6).breaches for seed in (26, 16, 54, 58, 62))
+        assert any(lived(seed, 6, faults=0.6).breaches for seed in (2, 4, 10, 20, 22, 28))  # nearly half of them do
