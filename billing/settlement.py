@@ -233,7 +233,7 @@ def _taken_again(payment: Payment, outcome: Outcome, sure: bool, *, actor: str, 
         parking.park(payment, f"{why}: give it back.", steps=BACK_OFF, actor=actor, at=at)
         return payment
     again = _again(payment, replace(outcome, amount=taken), taken, actor=actor, at=at)
-    why += f". It is given back by itself: {money.spoken(taken)}."
+    why += f". That is given back by itself: {money.spoken(taken)}; its own page tells how far it is."
     parking.park(payment, why, steps=BACK_OFF, actor=actor, at=at)
     return again
 

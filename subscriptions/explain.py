@@ -189,11 +189,16 @@ def _roles(row: Subscription) -> str:
 
 
 def last_try(row: Subscription) -> str:
-    """Why the next term of a subscription in its days of grace is not paid; "" where nothing was tried."""
-    period = terms.waiting(row) if row.status == State.PAST_DUE else None
-    if period is None or period.invoice is None:
+    """Why the next term of a subscription that is running, or has run out, is not paid; "" where nothing was tried."""
+    unpaid = Period.objects.filter(subscription=row, number__gt=1, starts_at=None)
+    if row.status == State.EXPIRED:  # its next term was given up when it ran out
+        unpaid = unpaid.filter(number=row.periods.count())
+    elif row.status in terms.RUNNING:
+        unpaid = unpaid.filter(closed_at=None)
+    else:
         return ""
-    tried = period.invoice.payments.filter(status=Payment.Status.FAILED).order_by("-created_at").first()
+    failed = Payment.objects.filter(invoice__in=unpaid.values("invoice"), status=Payment.Status.FAILED)
+    tried = failed.order_by("-created_at").first()
     if tried is None:
         return ""
     when, by = terms.spoken(tried.created_at, row.plan.zone), f" by {tried.card}" if tried.card else ""
@@ -209,6 +214,8 @@ def _grace(row: Subscription) -> str:
 
 def _next(row: Subscription, at: datetime) -> list[str]:
     """What is charged next by itself, or that nothing is."""
+    if row.status == State.EXPIRED and row.auto_renew and not last_try(row):
+        return ["It should have renewed by itself, but nothing was charged for the next term in time."]
     if row.status not in terms.RUNNING:
         return []
     charge = agreements.next_charge(row, at=at)

@@ -61,6 +61,7 @@ def _subscriptions(user: User) -> list[dict[str, Any]]:
             "cancel": telling.address(row).replace("/change/", f"/{cancel.slug}/") if cancel.applies(row) else "",
             "access": row.has_access(at),
             "in_grace": bool(row.valid_till and row.valid_till <= at and row.has_access(at)),
+            "renews": row.auto_renew and row.status in Subscription.LIVE,
             "price": row.price.money,
         }
         for row in rows

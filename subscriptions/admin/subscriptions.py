@@ -163,7 +163,7 @@ class SubscriptionAdmin(WithDeeds):
         telling.state_column(),
         telling.moment_column("valid_till", "Paid till"),
         telling.moment_column("access_until", "Access until"),
-        telling.yes("auto_renew", "Renews"),
+        "renews",
         telling.money_column("price.money", "Price"),
     )
     list_filter = ("status", "plan", "auto_renew", "created_at")
@@ -181,7 +181,7 @@ class SubscriptionAdmin(WithDeeds):
             telling.moment_column("created_at", "Ordered"), telling.moment_column("next_action_at", "Looked at again"),
         )}),
         ("Renewal", {"fields": (
-            telling.yes("auto_renew", "Renews by itself"), telling.moment_column("renewal_consent_at", "Consent given"),
+            "renews", telling.moment_column("renewal_consent_at", "Consent given"),
             "method", telling.moment_column("next_charge_at", "Next charge or try"),
             telling.moment_column("remind_at", "Reminder"), "next_plan",
             telling.moment_column("switches_at", "It is paid, and begins"), telling.yes("trial", "Began as a trial"),
@@ -206,6 +206,10 @@ class SubscriptionAdmin(WithDeeds):
             periods = Period.objects.filter(invoice_id__in=invoices)
             return Q(pk__in=list(periods.values_list("subscription_id", flat=True)))
         return Q(user_id__in=people(request, term))
+
+    @admin.display(description="Renews by itself", ordering="auto_renew")
+    def renews(self, row: Subscription) -> str:
+        return "yes" if row.auto_renew and row.status in Subscription.LIVE else "no"
 
     @admin.display(description="Explanation")
     def explained(self, row: Subscription) -> SafeString:

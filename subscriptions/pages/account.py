@@ -123,10 +123,12 @@ def receipt(request: Request, invoice_id: uuid.UUID) -> HttpResponse:
     period = period_of(invoice.pk)
     zone = zone_of(period)
     rows = list(shown(payment.refunds.order_by("created_at"))) if payment else []
+    lines = list(invoice.lines.order_by("position"))
     back = sum((row.money for row in rows if row.status == Refund.Status.SUCCEEDED), invoice.money * 0)
     context = {
         "invoice": invoice,
-        "lines": invoice.lines.order_by("position"),
+        "lines": lines,
+        "discounted": any(line.discount for line in lines),
         "payment": payment,
         "period": period,
         "zone": zone,

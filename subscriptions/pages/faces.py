@@ -71,7 +71,7 @@ def face(
     """
     status = Payment.Status(payment.status)
     if status == Payment.Status.SUCCEEDED:
-        return _given_back(payment, returned) if returned and not payment.surplus else _paid(payment, subscription)
+        return _given_back(payment, returned) if returned else _paid(payment, subscription)
     if payment.parked:
         return Face(
             "parked",
@@ -142,11 +142,12 @@ def _paid(payment: Payment, subscription: Subscription | None) -> Face:
 
 def _given_back(payment: Payment, returned: int) -> Face:
     if returned >= payment.captured:
+        top = "It came on top of what was owed. " if payment.surplus else ""
         return Face(
             "refunded",
             "Refunded",
             "This payment was given back",
-            "All of it went back the way it came. Your bank may take some days to show it.",
+            f"{top}All of it went back the way it came. Your bank may take some days to show it.",
             settled=True,
         )
     return Face(

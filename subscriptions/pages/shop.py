@@ -20,6 +20,7 @@ from rest_framework.exceptions import Throttled
 
 from accounts.models import User
 from accounts.throttles import guessing, retry_after
+from acquiring import registry
 from billing import money
 from billing.errors import NotFound, Refused
 from subscriptions import discounts, lifecycle, offers, trials
@@ -99,7 +100,7 @@ def checkout(request: Request, code: str) -> HttpResponse:
     if wait:
         return _slower(request, offer, now, refusal, wait)
     form = CheckoutForm(offer.price.currency, request.POST or None)
-    if request.method != "POST":
+    if request.method != "POST" or "look" in request.POST:
         return _checkout_page(request, offer, now, refusal=refusal)
     if not form.is_valid():
         messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
@@ -151,6 +152,14 @@ def _typed(request: Request) -> str:
     return form.get("promo_code", "").strip()[:200]
 
 
+def _chosen(request: Request) -> dict[str, object]:
+    """What was chosen on this page before; by its form alone, since no link may tick a consent."""
+    chosen: dict[str, object] = {"save_card": request.POST.get("save_card") == "on"}
+    if request.POST.get("acquirer") in registry.names():
+        chosen["acquirer"] = request.POST["acquirer"]
+    return chosen
+
+
 def _refused(request: Request, offer: offers.Offer, error: Refused, now: datetime) -> HttpResponse:
     if error.code == "stale_total":
         messages.warning(request, f"{error.detail} Nothing was charged. Please look again before you pay.")
@@ -186,9 +195,8 @@ def _checkout_page(
         return redirect("account")
     if live and live.status == Subscription.Status.PENDING:
         waiting = waiting_payment(live)
-    fresh = CheckoutForm(
-        offer.price.currency, initial={"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}
-    )
+    shown = {"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}
+    fresh = CheckoutForm(offer.price.currency, initial=shown | _chosen(request))
     context = {
         "offer": offer,
         "form": fresh,

@@ -57,6 +57,13 @@ def test_M9_grace_is_told(support, subscription, anna):
     assert "(grace)" in support.open(anna).text
 
 
+def test_M10_one_that_is_over_renews_no_more(support, subscription, anna):
+    Subscription.objects.filter(pk=subscription.pk).update(auto_renew=True, renewal_consent_at=now())
+    assert "by itself" in support.open(anna).text and ">yes<" in support.open(subscription).text
+    Subscription.objects.filter(pk=subscription.pk).update(status="expired")
+    assert "<td>by itself</td>" not in support.open(anna).text and ">yes<" not in support.open(subscription).text
+
+
 def test_M9_somebody_who_never_came_has_an_empty_page(support):
     text = support.open(viewer()).text
 

@@ -17,8 +17,9 @@ from tests import fake_acquirer, things
 
 
 def hidden(page: Any) -> dict[str, str]:
-    """The hidden fields of a page's own form, as a browser would send them back."""
+    """The hidden fields of a page's own form, and the code typed into it, as a browser would send them back."""
     fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+    fields += re.findall(r'<input [^>]*name="(promo_code)"[^>]* value="([^"]*)"', page.text)
     return {name: value for name, value in fields if name not in ("csrfmiddlewaretoken", "next")}
 
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from acquiring.types import Decline
 from billing import payments, refunds, wallets
 from billing.models import InvoiceLine, Payment, Refund
-from subscriptions import cancellation, explain, metering, offers, price_moves, prices
+from subscriptions import cancellation, explain, metering, offers, price_moves, prices, renewals
 from subscriptions.models import Plan, Subscription
 from tests import things
 from tests.fake_acquirer import FakeAcquirer
@@ -171,7 +171,29 @@ def test_B3_access_while_it_runs_in_grace_and_after(bank: FakeAcquirer) -> None:
     assert "It should renew by itself, but nothing more is charged to its card." in grace
     vera.go(END + 2 * DAY)
     assert told(vera.user, vera.at) == (
-        "Monthly was paid to 28 February 2026, 12:00 MSK and is over. So it gives no access now."
+        "Monthly was paid to 28 February 2026, 12:00 MSK and is over. 299.00 ₽ did not go through on 28 February 2026, "
+        "12:00 MSK: the bank refused. So it gives no access now."
+    )
+
+
+def test_B3_a_declined_next_term_is_told_before_the_term_counts_as_unpaid(bank: FakeAcquirer) -> None:
+    vera = Renewing(bank, "month", MORNING)
+    bank.program("charge", declined(Decline.RETRY_LATER))
+    renewals.bill_due(at=END, limit=9)
+    renewals.charge(vera.id, at=END)
+    assert vera.row.status == "active"
+    assert "299.00 ₽ did not go through on 28 February 2026, 12:00 MSK: Not enough money. Access" in told(
+        vera.user, END
+    )
+
+
+def test_B3_a_term_that_nobody_charged_in_time_says_so(bank: FakeAcquirer) -> None:
+    """The sweeps stood still from before its end until the grace was over."""
+    vera = Renewing(bank, "month", MORNING)
+    vera.go(END + 40 * DAY)
+    assert vera.row.status == "expired" and vera.taken == 29_900
+    assert told(vera.user, vera.at).endswith(
+        "It should have renewed by itself, but nothing was charged for the next term in time."
     )
 
 

@@ -161,7 +161,7 @@ def test_the_account_asks_the_database_as_often_for_many_payments_as_for_one(
     failed = {"invoice": done.invoice, "user": vera, "amount": 100, "currency": "RUB", "acquirer": "fake"}
     Payment.objects.bulk_create(Payment(**failed, status="failed", created_at=things.now()) for _ in range(20))
 
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(24):
         assert browser.get("/account/").text.count('class="badge failed"') == 20
 
 

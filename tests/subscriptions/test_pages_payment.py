@@ -182,6 +182,8 @@ def test_money_that_came_on_top_goes_back_and_is_shown(browser, payment, vera):
     things.run_until_idle(things.now())
     text = page(browser, payment).text
     assert "Given back" in text and "data-final" in text
+    assert "It came on top of what was owed. All of it went back" in text
+    assert "Goes back" not in browser.get("/account/").text
 
 
 def test_looking_has_a_payment_asked_about_soon(browser, payment):

@@ -11,7 +11,7 @@ from accounts.models import User
 from subscriptions.models import PromoCode, Subscription
 from tests.fake_acquirer import FakeAcquirer
 from tests.subscriptions.promo import for_months, personal, promo, states
-from tests.subscriptions.shopping import hidden, payment_of
+from tests.subscriptions.shopping import hidden, payment_of, settle, subscribed
 from tests.subscriptions.terms import fake_bank
 from tests.things import now, plan, viewer
 
@@ -36,6 +36,12 @@ def shop(vera: User, client: Client) -> Client:
     return client
 
 
+def look(shop: Client, code: str, **chosen: str) -> Any:
+    """Presses "Use this code"."""
+    form = {"promo_code": code, "look": "again", **chosen}
+    return shop.post("/checkout/month/", hidden(shop.get("/checkout/month/")) | form)
+
+
 def spaced(page: Any) -> str:
     return str(page.text).replace("\u00a0", " ")
 
@@ -43,12 +49,31 @@ def spaced(page: Any) -> str:
 def test_T4_a_code_is_typed_shown_and_paid_with(shop: Client, vera: User) -> None:
     promo()
     assert 'name="promo_code"' in shop.get("/checkout/month/").text
-    page = shop.get("/checkout/month/", {"promo_code": "spring"})
+    page = look(shop, "spring")
     assert "Promo code SPRING 10%" in spaced(page) and "Pay 269.10 ₽" in spaced(page)
     assert "takes off 29.90 ₽, which is the most, so it is applied" in spaced(page)
     assert not Subscription.objects.exists()  # looking reserves nothing
     assert shop.post("/checkout/month/", hidden(page)).status_code == 302
     assert (payment_of(vera).amount, states()) == (26_910, ["reserved"])
+
+
+def test_T4_to_look_at_a_code_keeps_what_else_was_chosen(shop: Client) -> None:
+    promo()
+    ticked = 'name="save_card" id="id_save_card" checked'
+    assert ticked in look(shop, "SPRING", save_card="on").text and ticked in look(shop, "NOBODY", save_card="on").text
+    assert ticked not in look(shop, "SPRING").text
+    assert ticked not in shop.get("/checkout/month/?promo_code=SPRING&save_card=on").text  # no link ticks a consent
+
+
+def test_T4_a_code_that_was_typed_and_not_looked_at_is_not_passed_over(shop: Client, vera: User) -> None:
+    promo()
+    page = shop.get("/checkout/month/")
+    answer = shop.post("/checkout/month/", hidden(page) | {"promo_code": "SPRING", "save_card": "on"})
+    assert answer.status_code == 409 and "Pay 269.10 ₽" in spaced(answer) and " checked" in answer.text
+    assert not Subscription.objects.exists()
+    assert "To pay without a code, take it out." in look(shop, "NOBODY").text
+    assert shop.post("/checkout/month/", hidden(page) | {"promo_code": ""}).status_code == 302
+    assert payment_of(vera).amount == 29_900
 
 
 def test_T4_a_code_that_loses_is_said_to_lose_and_stays_unused(shop: Client, vera: User) -> None:
@@ -91,3 +116,15 @@ def test_T3_the_page_of_plans_shows_what_months_and_person_take_off(shop: Client
     personal(vera, 10)
     text = spaced(shop.get("/plans/"))
     assert "2 159.20 ₽" in text and "269.10 ₽" in text
+
+
+def test_T4_the_receipt_shows_what_was_taken_off(shop: Client, vera: User) -> None:
+    promo()
+    olga = viewer()
+    subscribed(olga)
+    shop.post("/checkout/month/", hidden(look(shop, "SPRING")))
+    settle(payment_of(vera), now())
+    text = spaced(shop.get(f"/receipts/{payment_of(vera).invoice_id}/"))
+    assert "Discount" in text and "−29.90 ₽" in text and "269.10 ₽" in text
+    shop.force_login(olga)
+    assert "Discount" not in shop.get(f"/receipts/{payment_of(olga).invoice_id}/").text
