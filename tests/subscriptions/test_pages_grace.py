@@ -83,6 +83,7 @@ def test_M10_that_nothing_more_is_charged_to_a_card_that_is_kept_is_called_so(br
 def test_M10_a_card_whose_tries_are_over_is_not_said_to_be_charged_now(browser, vera, tried):
     card = charged_in_vain(vera, tried, declined(Decline.STOP))
     form = {"subscription": str(tried.pk), "card": str(card.pk)}
+    assert "Renew by Visa •••• 4242" not in browser.get("/account/").text  # that is agreed, and came to nothing
     text = browser.post("/account/renewal/on/", form, follow=True).text
     assert "was declined for the next term and is not tried again" in text and "is being charged now" not in text
     assert "nothing more is charged to Visa •••• 4242" in text
