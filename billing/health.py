@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from acquiring import asking, registry
 from acquiring.types import Decline, Outcome, Status
@@ -65,7 +67,7 @@ def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
     else:
         pause = settings.ACQUIRER_HEALTH["pause"]
         pause = min(max(pause, outcome.wait or pause), LONGEST)
-        rows = AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN, retry_at__lte=at)
+        rows = AcquirerHealth.objects.filter(name=name, status__in=AcquirerHealth.DOWN, retry_at__lt=at + pause)
         rows.update(retry_at=at + pause, updated_at=at)
 
 
@@ -91,10 +93,18 @@ def switched_off(name: str) -> bool:
     return AcquirerHealth.objects.filter(name=name, status=AcquirerHealth.Status.OFF).exists()
 
 
-def down(*, at: datetime) -> list[str]:
-    """The acquirers that are down and not due to be tried at `at`: whoever asks them now would wait for nothing."""
-    rows = AcquirerHealth.objects.filter(status__in=AcquirerHealth.DOWN, retry_at__gt=at)
-    return list(rows.values_list("name", flat=True))
+def askable(rows: QuerySet[Any], acquirer: str, *, at: datetime) -> QuerySet[Any]:
+    """Those of the payments or refunds `rows` that a sweep may ask about at `at`; `acquirer`: where they name theirs.
+
+    Of an acquirer that is down: none; once its pause is over, the one that has been due the longest, for one caller in
+    each pause. It may answer nobody yet, and each call of a batch would wait as long as a call may.
+    """
+    ailing = list(AcquirerHealth.objects.filter(status__in=AcquirerHealth.DOWN))
+    if not ailing:
+        return rows
+    first = [_first(row, rows.filter(**{acquirer: row.name}), at) for row in ailing]
+    well = ~Q(**{f"{acquirer}__in": [row.name for row in ailing]})
+    return rows.filter(well | Q(pk__in=[pk for pk in first if pk is not None]))
 
 
 def all_rows(*, at: datetime) -> None:
@@ -164,6 +174,16 @@ def _probe(seen: AcquirerHealth, at: datetime) -> bool:
         row.retry_at = at + settings.ACQUIRER_HEALTH["pause"]  # whoever tries it may die
         events.change(row, row.probe, actor="system", at=at, save=SAVED, data=_told(row))
     return True
+
+
+def _first(seen: AcquirerHealth, rows: QuerySet[Any], at: datetime) -> Any:
+    """The one of an ailing acquirer's `rows` that this caller asks about, where its pause is over; else None."""
+    if seen.retry_at is None or seen.retry_at > at:
+        return None
+    first = rows.filter(next_check_at__lte=at).order_by("next_check_at", "pk").values_list("pk", flat=True).first()
+    mine = AcquirerHealth.objects.filter(pk=seen.pk, status__in=AcquirerHealth.DOWN, retry_at=seen.retry_at)
+    taken = first is not None and mine.update(retry_at=at + settings.ACQUIRER_HEALTH["pause"], updated_at=at)
+    return first if taken else None
 
 
 def _told(row: AcquirerHealth) -> dict[str, object]:

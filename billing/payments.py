@@ -209,7 +209,7 @@ def capture(payment_id: uuid.UUID, *, at: datetime) -> Payment:
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the payments that are due at `at`. Returns how many were taken up."""
-    due = outgoing.payments_to_take_up(at).exclude(acquirer__in=health.down(at=at))
+    due = health.askable(outgoing.payments_to_take_up(at), "acquirer", at=at)
     return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=settlement.BACK_OFF)
 
 

@@ -212,7 +212,7 @@ def apply(refund_id: uuid.UUID, outcome: Outcome, *, actor: str, at: datetime) -
 
 def poll_due(*, at: datetime, limit: int = 20) -> int:
     """Asks the acquirers about the refunds that are due at `at`. Returns how many were taken up."""
-    due = outgoing.refunds_to_take_up(at).exclude(payment__acquirer__in=health.down(at=at))
+    due = health.askable(outgoing.refunds_to_take_up(at), "payment__acquirer", at=at)
     return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=BACK_OFF)
 
 
