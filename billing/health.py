@@ -51,7 +51,7 @@ def note(name: str, outcome: Outcome, *, at: datetime) -> None:
 
 
 def looked_up(name: str, outcome: Outcome, *, at: datetime) -> None:
-    """What a question to an acquirer that is down, or the closing of a page there, came to.
+    """What a question to an acquirer that is down, a refund or the closing of a page there, came to.
 
     It answers again, or is left alone for another while. What stood in our own queue counts for nothing here either.
     """
@@ -94,7 +94,7 @@ def switched_off(name: str) -> bool:
 
 
 def askable(rows: QuerySet[Any], acquirer: str, *, at: datetime) -> QuerySet[Any]:
-    """Those of the payments or refunds `rows` that a sweep may ask about at `at`; `acquirer`: where they name theirs.
+    """Those of `rows` that a sweep may ask their acquirers about at `at`; `acquirer`: the path to its name.
 
     Of an acquirer that is down: none; once its pause is over, the one that has been due the longest, for one caller in
     each pause. It may answer nobody yet, and each call of a batch would wait as long as a call may.

@@ -15,12 +15,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from moneyed import Money
 
 from acquiring import registry
 from acquiring import types as port
 from acquiring.types import Outcome, ReceiptStatus, Subject
-from billing import calls, events, money, sweeps
+from billing import calls, events, health, money, sweeps
 from billing.errors import Conflict, NotFound
 from billing.models import Invoice, InvoiceLine, Payment, Receipt, Refund
 
@@ -112,6 +113,7 @@ def check(receipt_id: uuid.UUID, *, at: datetime) -> Receipt:
     reference = operation.acquirer_refund_id if isinstance(operation, Refund) else operation.acquirer_payment_id
     our_id = str(operation.pk if isinstance(operation, Refund) else operation.order_id)
     said = calls.acquirer(payment.acquirer).fetch(subject, our_id, reference, calls.clue(operation))
+    health.looked_up(payment.acquirer, said, at=at)
     with transaction.atomic():
         receipt = Receipt.objects.select_for_update().get(pk=receipt_id)
         _apply(receipt, said.receipt or ReceiptStatus.PENDING, actor=f"acquirer:{payment.acquirer}", at=at)
@@ -120,7 +122,9 @@ def check(receipt_id: uuid.UUID, *, at: datetime) -> Receipt:
 
 def poll_due(*, at: datetime, limit: int = 50) -> int:
     """Asks about the receipts that are due at `at`. Returns how many were taken up."""
-    due = Receipt.objects.filter(next_check_at__isnull=False)
+    rows = Receipt.objects.filter(next_check_at__isnull=False)
+    named = rows.annotate(acquirer=Coalesce("payment__acquirer", "refund__payment__acquirer"))
+    due = health.askable(named, "acquirer", at=at)
     return sweeps.poll(due, lambda pk: check(pk, at=at), at=at, lease=LEASE, limit=limit, steps=BACK_OFF)
 
 

@@ -149,6 +149,7 @@ def submit(refund_id: uuid.UUID, *, at: datetime, doubtful: bool = False) -> Ref
     if not sending.claim(refund, at=at):
         return apply(refund_id, sending.UNDER_WAY, actor="system", at=at)
     outcome = calls.acquirer(refund.payment.acquirer).refund(order)
+    health.looked_up(refund.payment.acquirer, outcome, at=at)
     if refund.sent_at is None and outcome.unheard:
         sending.withdraw(refund, at=at)
     outcome = outcomes.of_the_payment(outcome) if doubtful else outcome

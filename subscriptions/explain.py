@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from accounts.models import User
 from billing import explanations, ledger, money
 from billing.models import Payment, Refund
@@ -190,19 +192,21 @@ def _roles(row: Subscription) -> str:
 
 def last_try(row: Subscription) -> str:
     """Why the next term of a subscription that is running, or has run out, is not paid; "" where nothing was tried."""
-    unpaid = Period.objects.filter(subscription=row, number__gt=1, starts_at=None)
-    if row.status == State.EXPIRED:  # its next term was given up when it ran out
-        unpaid = unpaid.filter(number=row.periods.count())
-    elif row.status in terms.RUNNING:
-        unpaid = unpaid.filter(closed_at=None)
-    else:
+    if row.status not in (*terms.RUNNING, State.EXPIRED):
         return ""
-    failed = Payment.objects.filter(invoice__in=unpaid.values("invoice"), status=Payment.Status.FAILED)
-    tried = failed.order_by("-created_at").first()
+    tried = _tries(row).filter(status=Payment.Status.FAILED).order_by("-created_at").first()
     if tried is None:
         return ""
     when, by = terms.spoken(tried.created_at, row.plan.zone), f" by {tried.card}" if tried.card else ""
     return f"{money.spoken(tried.money)}{by} did not go through on {when}: {explanations.refused(tried)}."
+
+
+def _tries(row: Subscription) -> QuerySet[Payment]:
+    """The payments for the next term of one that is running, or for the one that was given up when it ran out."""
+    unpaid = Period.objects.filter(subscription=row, number__gt=1, starts_at=None)
+    over = row.status == State.EXPIRED
+    unpaid = unpaid.filter(number=row.periods.count()) if over else unpaid.filter(closed_at=None)
+    return Payment.objects.filter(invoice__in=unpaid.values("invoice"))
 
 
 def _grace(row: Subscription) -> str:
@@ -214,8 +218,10 @@ def _grace(row: Subscription) -> str:
 
 def _next(row: Subscription, at: datetime) -> list[str]:
     """What is charged next by itself, or that nothing is."""
-    if row.status == State.EXPIRED and row.auto_renew and not last_try(row):
-        return ["It should have renewed by itself, but nothing was charged for the next term in time."]
+    kept = row.method is not None and row.method.removed_at is None
+    if row.status == State.EXPIRED and row.auto_renew and not _tries(row).exists():
+        why = "nothing was charged for the next term in time" if kept else "there was no card that could be charged"
+        return [f"It should have renewed by itself, but {why}."]
     if row.status not in terms.RUNNING:
         return []
     charge = agreements.next_charge(row, at=at)
@@ -225,7 +231,6 @@ def _next(row: Subscription, at: datetime) -> list[str]:
         when, what = terms.spoken(charge.at, row.plan.zone), f" for {row.next_plan.name}" if row.next_plan else ""
         told = [f"It renews by itself, as agreed on {agreed}: {money.spoken(charge.amount)}{what} by {card} on {when}."]
     elif row.auto_renew:
-        kept = row.method is not None and row.method.removed_at is None
         why = "nothing more is charged to its card" if kept else "there is no card that can be charged"
         told = [f"It should renew by itself, but {why}."]
     else:

@@ -184,7 +184,7 @@ def _begin(user_id: uuid.UUID, offer: offers.Offer, order: Order, *, actor: str,
         raise Forbidden("Confirm your e-mail address first; we sent you a link.", "email_not_confirmed")
     same = order.request_key and Subscription.objects.filter(user=user, request_key=order.request_key).first()
     if same:
-        return wanted.same(same, offer, order)
+        return wanted.same(same, offer, order, at)
     live = Subscription.objects.filter(user=user, status__in=Subscription.LIVE).first()
     if live and live.status == Subscription.Status.PENDING and wanted.is_for(live, offer):
         return wanted.agreed(live, order, at)

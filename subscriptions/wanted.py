@@ -32,7 +32,7 @@ class Order:
 
 
 def agreed(waiting: Subscription, order: Order, at: datetime) -> Subscription:
-    """A checkout that is opened again renews as its newest page says."""
+    """A checkout that is sent again renews as its newest form says."""
     if waiting.auto_renew != order.auto_renew:
         waiting.auto_renew, waiting.renewal_consent_at = order.auto_renew, at if order.auto_renew else None
         waiting.save(update_fields=["auto_renew", "renewal_consent_at", "updated_at"])
@@ -47,12 +47,12 @@ def is_for(waiting: Subscription, offer: offers.Offer) -> bool:
     return waits_for == (offer.price.pk, offer.plan.months, offer.quote.total, offer.quote.promo_code)
 
 
-def same(earlier: Subscription, offer: offers.Offer, order: Order) -> Subscription:
+def same(earlier: Subscription, offer: offers.Offer, order: Order, at: datetime) -> Subscription:
     """The subscription that a request key began; nobody pays a figure that this request did not show."""
     figure = earlier.periods.select_related("invoice").get(number=1).paid
     if earlier.plan_id != offer.plan.pk or order.expected_total not in (None, figure):
         raise Conflict("This request key was used for another order.", "request_key_reused")
-    return earlier
+    return agreed(earlier, order, at) if earlier.status == Subscription.Status.PENDING else earlier
 
 
 def done(request_key: str | None, user_id: uuid.UUID, *kinds: str) -> Subscription | None:

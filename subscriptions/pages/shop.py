@@ -104,7 +104,7 @@ def checkout(request: Request, code: str) -> HttpResponse:
         return _checkout_page(request, offer, now, refusal=refusal)
     if not form.is_valid():
         messages.error(request, "The form did not arrive whole. Please look it through and press the button again.")
-        return _checkout_page(request, offer, now, status=400)
+        return _checkout_page(request, offer, now, status=400, refusal=refusal)
     return _subscribe(request, offer, form, now)
 
 
@@ -152,9 +152,10 @@ def _typed(request: Request) -> str:
     return form.get("promo_code", "").strip()[:200]
 
 
-def _chosen(request: Request) -> dict[str, object]:
-    """What was chosen on this page before; by its form alone, since no link may tick a consent."""
-    chosen: dict[str, object] = {"save_card": request.POST.get("save_card") == "on"}
+def _chosen(request: Request, offer: offers.Offer) -> dict[str, object]:
+    """What was chosen on this page before. A consent stands while its price does, and no link ticks it."""
+    same_price = request.POST.get("list_price") == money.plain(offer.quote.list_price)
+    chosen: dict[str, object] = {"save_card": same_price and request.POST.get("save_card") == "on"}
     if request.POST.get("acquirer") in registry.names():
         chosen["acquirer"] = request.POST["acquirer"]
     return chosen
@@ -196,7 +197,7 @@ def _checkout_page(
     if live and live.status == Subscription.Status.PENDING:
         waiting = waiting_payment(live)
     shown = {"key": uuid.uuid4(), "expected_total": money.plain(offer.quote.total)}
-    fresh = CheckoutForm(offer.price.currency, initial=shown | _chosen(request))
+    fresh = CheckoutForm(offer.price.currency, initial=shown | _chosen(request, offer))
     context = {
         "offer": offer,
         "form": fresh,

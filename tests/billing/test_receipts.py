@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from moneyed import Money
 
 from acquiring.types import Outcome, ReceiptStatus, Subject
-from billing import audit, callbacks, invoices, ledger, receipts, refunds, settlement
+from billing import audit, callbacks, health, invoices, ledger, receipts, refunds, settlement
 from billing.errors import Conflict, NotFound
 from billing.models import Event, Payment, Receipt
 from tests import fake_acquirer
@@ -110,6 +110,20 @@ def test_B6_a_receipt_is_asked_about_until_it_is_registered(register: FakeAcquir
     receipt = Receipt.objects.get()
     assert (receipt.status, receipt.registered_at, receipt.next_check_at) == ("registered", AT + HOUR, None)
     assert receipts.poll_due(at=AT + DAY) == 0
+
+
+def test_B6_of_an_acquirer_that_is_down_one_receipt_is_asked_about_in_a_pause(
+    register: FakeAcquirer, settings: Any
+) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": MINUTE}
+    give_back(paid(register))
+    paid(register)
+    assert Receipt.objects.filter(next_check_at__isnull=False).count() == 3
+    health.note("fake", Outcome.unknown("no answer"), at=AT + HOUR)
+    register.program("fetch", Outcome.unknown("no answer"))
+    assert [receipts.poll_due(at=AT + HOUR + seconds * MINUTE / 60) for seconds in (59, 60, 61)] == [0, 1, 0]
+    assert receipts.poll_due(at=AT + HOUR + 2 * MINUTE) == 1  # it answers,
+    assert receipts.poll_due(at=AT + HOUR + 2 * MINUTE) == 1  # so the others are asked about
 
 
 def test_B6_one_that_the_acquirer_registers_at_once_waits_for_nothing(register: FakeAcquirer) -> None:

@@ -215,6 +215,33 @@ def test_one_row_at_a_time_is_asked_about_where_an_acquirer_is_down(acquirer: Fa
     assert fresh(refund).status == "succeeded"
 
 
+def test_who_takes_the_turn_of_a_pause_leaves_none_to_the_others(acquirer: FakeAcquirer, settings: Any) -> None:
+    """Also where nothing was heard of the acquirer itself: our own queue was full."""
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    [start() for _ in range(2)]
+    acquirer.program("refund", Fault.PENDING)
+    refund = give_back(paid(acquirer))
+    health.note("fake", Outcome.unknown("no answer"), at=AT)
+    acquirer.program("fetch", replace(Outcome.unknown("30 calls are under way"), code=asking.CROWDED))
+    payments.poll_due(at=AT + 10 * MINUTE)
+    assert retried_at() == AT + 20 * MINUTE
+    payments.poll_due(at=AT + 11 * MINUTE), refunds.poll_due(at=AT + 19 * MINUTE)
+    assert len(acquirer.called("fetch")) == 1 and fresh(refund).checks == 0
+    refunds.poll_due(at=AT + 20 * MINUTE)
+    assert len(acquirer.called("fetch")) == 2
+
+
+def test_a_refund_that_is_sent_finds_an_acquirer_well_again(acquirer: FakeAcquirer, settings: Any) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    acquirer.program("refund", replace(BUSY, wait=None), BUSY)
+    refund = give_back(paid(acquirer))
+    health.note("fake", BUSY, at=AT)
+    refunds.poll_due(at=AT + 15 * MINUTE)  # never sent, so sent and not asked about: in vain
+    assert (fresh(refund).status, retried_at()) == ("created", AT + 30 * MINUTE)
+    refunds.poll_due(at=AT + HOUR)
+    assert (fresh(refund).status, AcquirerHealth.objects.get().status) == ("succeeded", "closed")
+
+
 @pytest.mark.parametrize("call", ["void", "fetch"])
 def test_one_unanswered_call_leaves_an_acquirer_that_is_down_alone_for_another_while(
     acquirer: FakeAcquirer, settings: Any, call: str

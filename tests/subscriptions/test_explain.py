@@ -9,13 +9,13 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from acquiring.types import Decline
-from billing import payments, refunds, wallets
+from acquiring.types import Decline, Outcome
+from billing import cards, payments, refunds, wallets
 from billing.models import InvoiceLine, Payment, Refund
 from subscriptions import cancellation, explain, metering, offers, price_moves, prices, renewals
 from subscriptions.models import Plan, Subscription
 from tests import things
-from tests.fake_acquirer import FakeAcquirer
+from tests.fake_acquirer import FakeAcquirer, Fault
 from tests.subscriptions import hourly
 from tests.subscriptions.renewing import Renewing, declined
 from tests.subscriptions.terms import at, bought, chosen, fake_bank, news, rub
@@ -195,6 +195,18 @@ def test_B3_a_term_that_nobody_charged_in_time_says_so(bank: FakeAcquirer) -> No
     assert told(vera.user, vera.at).endswith(
         "It should have renewed by itself, but nothing was charged for the next term in time."
     )
+    cards.remove(vera.card.pk, vera.user.pk, at=vera.at)
+    assert told(vera.user, vera.at).endswith("but there was no card that could be charged.")
+
+
+def test_B3_a_charge_that_is_known_too_late_is_not_said_to_be_none(bank: FakeAcquirer) -> None:
+    vera = Renewing(bank, "month", MORNING)
+    bank.program("charge", Fault.LOSE_ANSWER)
+    vera.go(END)
+    bank.program("fetch", *[Outcome.unknown("no answer")] * 9)
+    vera.go(END + 3 * DAY)
+    assert vera.row.status == "expired" and vera.payments[-1].surplus
+    assert "nothing was charged" not in told(vera.user, vera.at)
 
 
 def test_B3_access_that_is_cancelled_awaited_paused_or_was_never_there(bank: FakeAcquirer) -> None:

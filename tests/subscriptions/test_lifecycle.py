@@ -140,6 +140,17 @@ def test_M3_a_repeated_request_finds_its_subscription_even_after_it_was_paid(ban
     assert (again.subscription, again.payment.status) == (first, "succeeded")
 
 
+def test_M10_a_form_that_is_sent_again_renews_as_it_says_now_and_nothing_after_it_was_paid(bank: FakeAcquirer) -> None:
+    user = viewer()
+    for moment, wished in enumerate((True, False, True)):
+        again = chosen("month", MORNING + moment * SECOND, user, request_key="k", auto_renew=wished)
+        row = Subscription.objects.get()
+        assert (row.auto_renew, row.renewal_consent_at is not None) == (wished, wished)
+    paid(bank, again, MORNING + 3 * SECOND)
+    chosen("month", MORNING + 4 * SECOND, user, request_key="k", auto_renew=False)
+    assert Subscription.objects.get().auto_renew
+
+
 @pytest.mark.parametrize("other", [{"code": "year"}, {"code": "month", "expected_total": rub(199)}])
 def test_M3_a_key_used_for_another_order_is_refused(bank: FakeAcquirer, other: dict[str, Any]) -> None:
     user = viewer()

@@ -62,6 +62,7 @@ def test_T4_to_look_at_a_code_keeps_what_else_was_chosen(shop: Client) -> None:
     ticked = 'name="save_card" id="id_save_card" checked'
     assert ticked in look(shop, "SPRING", save_card="on").text and ticked in look(shop, "NOBODY", save_card="on").text
     assert ticked not in look(shop, "SPRING").text
+    assert ticked not in look(shop, "SPRING", save_card="on", list_price="1.00").text  # it was agreed to another price
     assert ticked not in shop.get("/checkout/month/?promo_code=SPRING&save_card=on").text  # no link ticks a consent
 
 
@@ -125,6 +126,6 @@ def test_T4_the_receipt_shows_what_was_taken_off(shop: Client, vera: User) -> No
     shop.post("/checkout/month/", hidden(look(shop, "SPRING")))
     settle(payment_of(vera), now())
     text = spaced(shop.get(f"/receipts/{payment_of(vera).invoice_id}/"))
-    assert "Discount" in text and "−29.90 ₽" in text and "269.10 ₽" in text
+    assert "Taken off" in text and "−29.90 ₽" in text and "269.10 ₽" in text
     shop.force_login(olga)
-    assert "Discount" not in shop.get(f"/receipts/{payment_of(olga).invoice_id}/").text
+    assert "Taken off" not in shop.get(f"/receipts/{payment_of(olga).invoice_id}/").text
