@@ -118,7 +118,7 @@ class Watched:
 
     def fetch(self, subject: Subject, our_id: str, reference: str = "", clue: Clue = NO_CLUE) -> Outcome:
         if self._is_hidden(our_id):
-            return Outcome(Status.UNKNOWN, absent=True)
+            return self._call(lambda: Outcome(Status.UNKNOWN, absent=True))
         self._world.release()
         return self._call(self._inner.fetch, subject, our_id, reference, clue)
 

@@ -125,11 +125,12 @@ class Closing:
             for endless in ("terms", "reminders", "price moves", "next plans"):
                 dues.pop(endless, None)
             moments = [*dues.values(), *([self._courier.next_at] if self._courier.next_at else [])]
-            world.pass_time(max(min(moments, default=world.now), world.now + timedelta(seconds=1)))
+            next_at = max(min(moments, default=world.now), world.now + timedelta(seconds=1))
+            world.pass_time(min(next_at, until + timedelta(seconds=1)))
             if world.now > until:
                 break
         for name in ("next plans", "terms"):
-            while self._worker.dues().get(name, until + PATIENCE) <= world.now:
+            while (due := self._worker.dues().get(name)) and due <= world.now:
                 SWEEPS[name][0](at=world.now)
 
     def _days_that_differ(self) -> list[date]:
