@@ -231,6 +231,15 @@ def test_who_takes_the_turn_of_a_pause_leaves_none_to_the_others(acquirer: FakeA
     assert len(acquirer.called("fetch")) == 2
 
 
+def test_of_two_workers_that_saw_the_pause_end_one_asks(acquirer: FakeAcquirer, settings: Any) -> None:
+    settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
+    waiting, rows = start(), Payment.objects.all()
+    health.note("fake", Outcome.unknown("no answer"), at=AT)
+    seen = AcquirerHealth.objects.get()
+    turns = [health._first(seen, rows, AT + 10 * MINUTE) for _ in range(2)]
+    assert turns == [waiting.pk, None]
+
+
 def test_a_refund_that_is_sent_finds_an_acquirer_well_again(acquirer: FakeAcquirer, settings: Any) -> None:
     settings.ACQUIRER_HEALTH = {"trip_after": 1, "pause": 10 * MINUTE}
     acquirer.program("refund", replace(BUSY, wait=None), BUSY)
