@@ -17,7 +17,7 @@ from accounts.models import User
 from billing import money, wallets
 from billing.admin import telling, timeline
 from billing.models import Event, Invoice, Payment, PaymentMethod, Refund
-from subscriptions.admin.subscriptions import Cancel
+from subscriptions.admin.subscriptions import Cancel, renews
 from subscriptions.models import Period, Subscription
 
 LATEST = 20
@@ -61,7 +61,7 @@ def _subscriptions(user: User) -> list[dict[str, Any]]:
             "cancel": telling.address(row).replace("/change/", f"/{cancel.slug}/") if cancel.applies(row) else "",
             "access": row.has_access(at),
             "in_grace": bool(row.valid_till and row.valid_till <= at and row.has_access(at)),
-            "renews": row.auto_renew and row.status in Subscription.LIVE,
+            "renews": renews(row),
             "price": row.price.money,
         }
         for row in rows

@@ -29,6 +29,11 @@ CANCELLABLE = (
 )
 
 
+def renews(row: Subscription) -> bool:
+    """Whether it renews by itself: what is over keeps the consent that it had, and renews no more."""
+    return row.auto_renew and row.status in Subscription.LIVE
+
+
 class CancelForm(ReasonForm):
     expected_refund = forms.CharField(max_length=24, required=False, widget=forms.HiddenInput)
 
@@ -209,7 +214,7 @@ class SubscriptionAdmin(WithDeeds):
 
     @admin.display(description="Renews by itself", ordering="auto_renew")
     def renews(self, row: Subscription) -> str:
-        return "yes" if row.auto_renew and row.status in Subscription.LIVE else "no"
+        return "yes" if renews(row) else "no"
 
     @admin.display(description="Explanation")
     def explained(self, row: Subscription) -> SafeString:
